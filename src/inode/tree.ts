@@ -1,0 +1,105 @@
+// One tree of files and directories, as whoever serves it sees it: what the WebDAV side may ask of the inodes.
+// Everything below (listings, edits, the grid) is behind this interface.
+//
+// Path errors, the same for every call: `not-found` (nothing there), `not-directory` (a path through a file:
+// it is reported on writes; reads say `not-found`), `parent-missing` (writes: the directory that is to hold the name
+// is absent), `denied` (the root, a loop, a thing into itself), `read-only` (no right to change it by this way).
+// Grid errors pass as they are (tahoe/grid.ts).
+import type { Readable } from 'node:stream';
+import type { TreePath } from '../base/path.ts';
+import type { ByteRange } from '../base/ranges.ts';
+
+/** What a path names, at one moment. */
+export interface Resource {
+  /** `unknown`: a node of a kind that this program or its gateway doesn't know; it can be moved and deleted only. */
+  readonly kind: 'file' | 'directory' | 'unknown';
+  /** Last name of the path as the tree has it; empty for the root. */
+  readonly name: string;
+  /** Stable identity: survives changes of the content; of a mutable thing and every directory also renames. */
+  readonly inodeId: string;
+  /** Files only. Undefined where it isn't known without asking the grid (a mutable file in a listing). */
+  readonly sizeBytes: number | undefined;
+  /** Strong entity tag with its quotes; undefined where none is known (directories, mutable files in a listing). */
+  readonly etag: string | undefined;
+  readonly modifiedAtMs: number;
+  readonly createdAtMs: number;
+  /** Set by whoever stored it; undefined = guess from the name. */
+  readonly contentType: string | undefined;
+  /** The name may be replaced or removed, and (directory) names below it changed, by the way that was walked. */
+  readonly isWritable: boolean;
+}
+
+/** A directory and its children as one snapshot. */
+export interface DirectoryView {
+  readonly self: Resource;
+  readonly childCount: number;
+  /** Made as they are asked for, in the order of names. */
+  children(): Iterable<Resource>;
+}
+
+/** A file opened for reading: keeps reading the version it was opened on. */
+export interface OpenFile {
+  /** With size and ETag known. */
+  readonly resource: Resource & { readonly sizeBytes: number };
+  /** Bytes in `range` (within the file). Fails rather than ends early. The caller reads to the end or destroys. */
+  read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
+}
+
+/**
+ * Says no by throwing (`precondition`, `locked` ...). Called with what stands at the name before anything is done,
+ * and again when the change is about to be made, if something else stands there by then.
+ */
+export type Guard = (current: Resource | undefined) => void;
+
+export interface ChangeOptions {
+  readonly guard?: Guard;
+  readonly signal?: AbortSignal;
+}
+
+export interface WriteOptions extends ChangeOptions {
+  /** Called once when nothing stands against the write any more and the body is wanted (100 Continue). */
+  readonly onAccepted?: () => void;
+  /** Bytes that must come; any other number changes nothing (`bad-request`). */
+  readonly expectedBytes?: number;
+  /** What the client says the body is; kept only where it differs from what the name suggests. */
+  readonly contentType?: string;
+  /** Modification time to keep, ms; default now. */
+  readonly modifiedAtMs?: number;
+}
+
+export interface TransferOptions extends ChangeOptions {
+  /** Replace what stands at the target; false and something there: `exists`. */
+  readonly overwrite: boolean;
+  /** As `guard`, for the source. */
+  readonly sourceGuard?: Guard;
+}
+
+export interface CopyOptions extends TransferOptions {
+  /** Directories: only the directory itself, empty. */
+  readonly isShallow?: boolean;
+}
+
+export interface Changed {
+  /** True when nothing stood at the name before. */
+  readonly isNew: boolean;
+  readonly resource: Resource;
+}
+
+/** Every change is answered when it is safe, and then it is whole; when it rejects, it is whole or absent, never half. */
+export interface Tree {
+  stat(path: TreePath, signal?: AbortSignal): Promise<Resource>;
+  /** `not-directory` for a file. */
+  list(path: TreePath, signal?: AbortSignal): Promise<DirectoryView>;
+  /** `is-directory` for a directory, `denied` for an unknown node. */
+  open(path: TreePath, signal?: AbortSignal): Promise<OpenFile>;
+  /** Replaces or makes a file from a stream that the callee owns; `is-directory` where a directory stands. */
+  write(path: TreePath, body: Readable, options?: WriteOptions): Promise<Changed>;
+  /** `exists` where something stands. */
+  makeDirectory(path: TreePath, options?: ChangeOptions): Promise<Changed>;
+  /** Removes a file or a directory with all that is in it. */
+  remove(path: TreePath, options?: ChangeOptions): Promise<void>;
+  /** Links at the target, then unlinks at the source. */
+  move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed>;
+  /** Copies a file by linking its cap, a directory by making new dirnodes over the same file caps. */
+  copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed>;
+}
