@@ -1,0 +1,64 @@
+// An edit: one name of one directory that is to differ from what the grid had there. It is written down before
+// the grid is asked and forgotten only when the grid is proved to have it, so that a crash in between leaves
+// something to go on from.
+
+/** A child as we want it linked; `token` is the mark by which our own write is known again on the grid. */
+export interface WantedChild {
+  readonly kind: 'file' | 'directory' | 'unknown';
+  readonly writeCap: string | undefined;
+  readonly readCap: string | undefined;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly token: string;
+}
+
+/** A child as the grid has it. */
+export interface SeenChild {
+  readonly kind: 'file' | 'directory' | 'unknown';
+  readonly writeCap: string | undefined;
+  readonly readCap: string | undefined;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** The write token in our metadata, where there is one. */
+  readonly token: string | undefined;
+}
+
+/** Where an edit belongs. */
+export interface EditPlace {
+  readonly dirId: string;
+  /** NFC. */
+  readonly name: string;
+}
+
+export interface Edit extends EditPlace {
+  /** With it a later process can go on without having walked there. */
+  readonly dirWriteCap: string;
+  /** The child wanted; undefined = the name is to be gone. */
+  readonly want: WantedChild | undefined;
+  /** Fingerprint of the grid's child that this replaces or removes; undefined = there was none. */
+  readonly base: string | undefined;
+  /** This edit waits until that one is done, and falls with it: a MOVE links before it unlinks. */
+  readonly after?: EditPlace;
+}
+
+/** Equal for two children that are the same thing on the grid, whatever their metadata. Holds caps: never log it. */
+export function fingerprint(child: Pick<SeenChild, 'kind' | 'writeCap' | 'readCap'>): string {
+  return `${child.kind} ${child.writeCap ?? ''} ${child.readCap ?? ''}`;
+}
+
+export function samePlace(a: EditPlace, b: EditPlace): boolean {
+  return a.dirId === b.dirId && a.name === b.name;
+}
+
+/** How an edit stands to what the grid has at its name now. */
+export type Standing =
+  | 'done' // the grid has what is wanted
+  | 'open' // the grid has what the edit is based on: it can be applied
+  | 'overtaken'; // the grid has something else: somebody changed the same name
+
+export function standingOf(edit: Edit, current: SeenChild | undefined): Standing {
+  if (edit.want === undefined ? current === undefined : current?.token === edit.want.token) {
+    return 'done';
+  }
+  const now = current && fingerprint(current);
+  // The cap that we want is there already, but without our token: linking it again takes nothing from anybody.
+  return now === edit.base || (edit.want !== undefined && now === fingerprint(edit.want)) ? 'open' : 'overtaken';
+}

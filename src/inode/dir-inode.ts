@@ -1,0 +1,375 @@
+// One directory, whatever paths lead to it: its listing as last proved, how fresh that is, and its one writer.
+//
+// A listing is labelled with the version that `check` gave *before* it was read: a write in between costs one more
+// read, and never a stale listing under a new label. An unchanged directory is never read again.
+import type { Clock } from '../base/clock.ts';
+import { FsError, isRetryable } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import {
+  type DirnodePort,
+  type DirnodeState,
+  DirnodeWriter,
+  type SentWrite,
+} from '../edits/dirnode-write.ts';
+import { type SeenChild, standingOf, type WantedChild } from '../edits/edit.ts';
+import type { EditStore } from '../edits/edit-store.ts';
+import type { Child, Grid, Listing } from '../tahoe/grid.ts';
+import { markOf } from './edge.ts';
+
+/** What all directories of a tree share. */
+export interface DirContext {
+  readonly grid: Grid;
+  readonly edits: EditStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly retries: number;
+  readonly isSoleWriter: boolean;
+  readonly slowness: Slowness;
+}
+
+/**
+ * Whether the grid was slow or away a moment ago. Then whoever has a listing is served from it at once, and only
+ * one call in the background finds out when the grid is back.
+ */
+export class Slowness {
+  #untilMs = 0;
+
+  isSuspected(clock: Clock): boolean {
+    return clock.monotonicMs() < this.#untilMs;
+  }
+
+  suspect(clock: Clock): void {
+    this.#untilMs = clock.monotonicMs() + SUSPICION_MS;
+  }
+
+  clear(): void {
+    this.#untilMs = 0;
+  }
+}
+
+const SUSPICION_MS = 5_000;
+/** How long a client with a listing at hand waits for a newer one. */
+const PATIENCE_MS = 1_000;
+
+interface Snapshot {
+  readonly listing: Listing;
+  /** Undefined: can't be told, so it is read again next time. */
+  readonly label: string | undefined;
+  readonly provedAtMs: number;
+}
+
+export class DirInode implements DirnodePort {
+  readonly dirId: string;
+  readonly #context: DirContext;
+  #readCap: string;
+  #writeCap: string | undefined;
+  readonly #isImmutable: boolean;
+  #snapshot: Snapshot | undefined;
+  #refreshing: Promise<Snapshot> | undefined;
+  #refreshBeganMs = 0;
+  /** Goes up with each write of ours: a listing asked for before it says nothing about after it. */
+  #epoch = 0;
+  #writer: DirnodeWriter | undefined;
+
+  constructor(
+    context: DirContext,
+    caps: { dirId: string; readCap: string; writeCap: string | undefined; isImmutable: boolean },
+  ) {
+    this.#context = context;
+    this.dirId = caps.dirId;
+    this.#readCap = caps.readCap;
+    this.#writeCap = caps.writeCap;
+    this.#isImmutable = caps.isImmutable;
+  }
+
+  /** Another way to this directory was walked; a write cap found there serves all reads and writes from now on. */
+  learn(writeCap: string | undefined): void {
+    if (writeCap !== undefined && this.#writeCap === undefined) {
+      this.#writeCap = writeCap;
+      this.#forget(); // a listing read with the read cap lacks the children's write caps
+    }
+  }
+
+  get readCap(): string {
+    return this.#readCap;
+  }
+
+  get dirWriteCap(): string {
+    if (this.#writeCap === undefined) {
+      throw new FsError('read-only', 'the directory can only be read');
+    }
+    return this.#writeCap;
+  }
+
+  get isWritable(): boolean {
+    return this.#writeCap !== undefined;
+  }
+
+  /** Children held in memory: what keeping this directory costs. */
+  get weight(): number {
+    return 1 + (this.#snapshot?.listing.children.size ?? 0);
+  }
+
+  /** May be dropped from memory without losing anything. */
+  get isIdle(): boolean {
+    return this.#refreshing === undefined && (this.#writer?.isIdle ?? true);
+  }
+
+  get writer(): DirnodeWriter {
+    this.#writer ??= new DirnodeWriter({
+      port: this,
+      edits: this.#context.edits,
+      clock: this.#context.clock,
+      log: this.#context.log,
+      random: this.#context.random,
+      retries: this.#context.retries,
+      isSoleWriter: this.#context.isSoleWriter,
+    });
+    return this.#writer;
+  }
+
+  /** Stops the writer; answered changes that are not proved yet stay in the store. */
+  async stop(): Promise<void> {
+    await this.#writer?.stop();
+  }
+
+  /**
+   * The children, at most `maxAgeMs` old; older if the grid is slow or away and an older listing is at hand.
+   * Rejects with what the grid says where there is none.
+   */
+  async children(maxAgeMs: number, signal?: AbortSignal): Promise<ReadonlyMap<string, Child>> {
+    const snapshot = await this.#freshSnapshot(maxAgeMs, signal);
+    return this.#overlaid(snapshot.listing.children);
+  }
+
+  /** As `children`, but never older than `maxAgeMs`: for what a write rests on. */
+  async provedChildren(maxAgeMs: number): Promise<ReadonlyMap<string, Child>> {
+    const snapshot = this.#snapshot;
+    if (snapshot && this.#isFresh(snapshot, maxAgeMs)) {
+      return this.#overlaid(snapshot.listing.children);
+    }
+    return this.#overlaid((await this.#refreshShared()).listing.children);
+  }
+
+  async refresh(): Promise<DirnodeState> {
+    return stateOf(await this.#refreshShared());
+  }
+
+  async link(children: ReadonlyMap<string, WantedChild>, mayReplace: boolean): Promise<void> {
+    this.#epoch += 1;
+    try {
+      await this.#context.grid.setChildren(this.dirWriteCap, children, mayReplace);
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+  }
+
+  async unlink(name: string): Promise<void> {
+    this.#epoch += 1;
+    try {
+      await this.#context.grid.unlink(this.dirWriteCap, name);
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+  }
+
+  async prove(sent: SentWrite): Promise<DirnodeState> {
+    this.#epoch += 1;
+    this.#refreshing = undefined;
+    const before = sequenceNumber(sent.before.version);
+    const label = await this.#label();
+    const after = sequenceNumber(label);
+    const wasAlone = before !== undefined && after === before + sent.writes;
+    if (this.#context.isSoleWriter && wasAlone && this.#snapshot) {
+      const children = new Map(this.#snapshot.listing.children);
+      for (const { name, want } of sent.edits) {
+        if (want === undefined) {
+          children.delete(name);
+        } else {
+          children.set(name, linkedNow(want, children.get(name), this.#context.clock));
+        }
+      }
+      return stateOf(this.#keep({ ...this.#snapshot.listing, children }, label));
+    }
+    if (before !== undefined && after !== undefined && after > before + sent.writes) {
+      this.#context.log.warn(
+        { dir: this.dirId, names: sent.edits.map((edit) => edit.name) },
+        'another node wrote this directory at the same moment: if it changed one of these names, its change may be gone',
+      );
+    }
+    return stateOf(this.#keep(await this.#context.grid.list(this.#strongestCap()), label));
+  }
+
+  #isFresh(snapshot: Snapshot, maxAgeMs: number): boolean {
+    return this.#isImmutable || this.#context.clock.monotonicMs() - snapshot.provedAtMs <= maxAgeMs;
+  }
+
+  async #freshSnapshot(maxAgeMs: number, signal: AbortSignal | undefined): Promise<Snapshot> {
+    const { clock, slowness } = this.#context;
+    const snapshot = this.#snapshot;
+    if (snapshot && this.#isFresh(snapshot, maxAgeMs)) {
+      return snapshot;
+    }
+    const refreshed = this.#refreshShared();
+    if (!snapshot) {
+      return await raceAbort(refreshed, signal);
+    }
+    refreshed.catch(() => undefined); // whoever waits below hears of it; #refresh has logged it
+    if (slowness.isSuspected(clock)) {
+      return snapshot;
+    }
+    const waitMs = Math.max(0, this.#refreshBeganMs + PATIENCE_MS - clock.monotonicMs());
+    const calledOff = new AbortController();
+    try {
+      const late = clock.sleep(waitMs, calledOff.signal).then(
+        () => undefined,
+        () => undefined,
+      );
+      const newer = await raceAbort(Promise.race([refreshed, late]), signal);
+      if (newer) {
+        return newer;
+      }
+      slowness.suspect(clock);
+      this.#context.log.info({ dir: this.dirId }, 'the grid is slow: serving the listing at hand');
+      return snapshot;
+    } catch (error) {
+      if (!isRetryable(error)) {
+        throw error;
+      }
+      slowness.suspect(clock);
+      return snapshot;
+    } finally {
+      calledOff.abort();
+    }
+  }
+
+  /** One running refresh, shared by all who ask while no write of ours came in between. */
+  #refreshShared(): Promise<Snapshot> {
+    if (this.#refreshing) {
+      return this.#refreshing;
+    }
+    this.#refreshBeganMs = this.#context.clock.monotonicMs();
+    const refreshing = this.#refresh().finally(() => {
+      if (this.#refreshing === refreshing) {
+        this.#refreshing = undefined;
+      }
+    });
+    this.#refreshing = refreshing;
+    return refreshing;
+  }
+
+  async #refresh(): Promise<Snapshot> {
+    const epoch = this.#epoch;
+    try {
+      const snapshot = this.#snapshot;
+      if (this.#isImmutable) {
+        return snapshot ?? this.#keep(await this.#context.grid.list(this.#strongestCap()), undefined);
+      }
+      const label = await this.#label();
+      this.#context.slowness.clear();
+      if (snapshot && snapshot === this.#snapshot && label !== undefined && label === snapshot.label) {
+        return this.#keep(snapshot.listing, label);
+      }
+      const listing = await this.#context.grid.list(this.#strongestCap());
+      if (epoch !== this.#epoch) {
+        return { listing, label: undefined, provedAtMs: 0 }; // a write of ours came in between: not to be kept
+      }
+      return this.#keep(listing, label);
+    } catch (error) {
+      if (this.#snapshot) {
+        this.#context.log.debug({ dir: this.dirId, err: error }, 'a listing could not be refreshed');
+      }
+      throw error;
+    }
+  }
+
+  /** The version now; undefined when several are about (writers collided, or a server lags). */
+  async #label(): Promise<string | undefined> {
+    const { versions } = await this.#context.grid.check(this.#readCap);
+    return versions.length === 1 ? versions[0] : undefined;
+  }
+
+  #keep(listing: Listing, label: string | undefined): Snapshot {
+    const snapshot = { listing, label, provedAtMs: this.#context.clock.monotonicMs() };
+    this.#snapshot = snapshot;
+    return snapshot;
+  }
+
+  #forget(): void {
+    this.#refreshing = undefined;
+    if (this.#snapshot) {
+      this.#snapshot = { ...this.#snapshot, label: undefined, provedAtMs: Number.NEGATIVE_INFINITY };
+    }
+  }
+
+  #strongestCap(): string {
+    return this.#writeCap ?? this.#readCap;
+  }
+
+  /** Answered changes that a racing writer may have undone are shown all the same: they are being written again. */
+  #overlaid(children: ReadonlyMap<string, Child>): ReadonlyMap<string, Child> {
+    const edits = this.#writer?.unproved;
+    if (!edits || edits.size === 0) {
+      return children;
+    }
+    const missing = [...edits.values()].filter(
+      (edit) => standingOf(edit, seen(children.get(edit.name))) === 'open',
+    );
+    if (missing.length === 0) {
+      return children;
+    }
+    const overlaid = new Map(children);
+    for (const { name, want } of missing) {
+      if (want === undefined) {
+        overlaid.delete(name);
+      } else {
+        overlaid.set(name, want);
+      }
+    }
+    return overlaid;
+  }
+}
+
+function seen(child: Child | undefined): SeenChild | undefined {
+  return child && { ...child, token: markOf(child.metadata)?.t };
+}
+
+function stateOf(snapshot: Snapshot): DirnodeState {
+  return {
+    version: snapshot.label,
+    get: (name) => seen(snapshot.listing.children.get(name)),
+  };
+}
+
+/** What the node will say of a child that was linked just now: its own times are its own, these are near them. */
+function linkedNow(want: WantedChild, old: Child | undefined, clock: Clock): Child {
+  const nowSeconds = clock.now() / 1000;
+  const before = old?.metadata['tahoe'] as { readonly linkcrtime?: unknown } | undefined;
+  const tahoe = { linkmotime: nowSeconds, linkcrtime: before?.linkcrtime ?? nowSeconds };
+  return { ...want, metadata: { ...want.metadata, tahoe } };
+}
+
+/** The number in `seq7-lbqj`. */
+function sequenceNumber(version: string | undefined): number | undefined {
+  const digits = version && /^seq(\d+)-/.exec(version)?.[1];
+  return digits ? Number(digits) : undefined;
+}
+
+async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) {
+    return await promise;
+  }
+  if (signal.aborted) {
+    promise.catch(() => undefined); // the shared call goes on for others
+    throw new FsError('aborted', 'the request was given up', { cause: signal.reason });
+  }
+  return await new Promise<T>((resolve, reject) => {
+    const aborted = (): void =>
+      reject(new FsError('aborted', 'the request was given up', { cause: signal.reason }));
+    signal.addEventListener('abort', aborted, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
+}

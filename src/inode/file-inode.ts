@@ -1,0 +1,122 @@
+// What is known of a file: its size, version and times, and how to read it. An immutable file says all of it in
+// its cap; a mutable one is asked, and what it said is believed as long as a listing would be.
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { FsError } from '../base/errors.ts';
+import type { ByteRange } from '../base/ranges.ts';
+import { SingleFlight } from '../base/single-flight.ts';
+import { identityOf, parseCap } from '../tahoe/caps.ts';
+import type { Child, Grid } from '../tahoe/grid.ts';
+import { believedMark, contentHash, etagOfCap, etagOfHash, markOf, type OurMark } from './edge.ts';
+
+/** What tells one version of a mutable file from another, and how long that version is. */
+export interface MutableFacts {
+  /** Sequence number and root hash; undefined when several versions are about. */
+  readonly version: string | undefined;
+  readonly sizeBytes: number;
+}
+
+/** What can be said of a file's content. */
+export interface FileFacts {
+  readonly sizeBytes: number | undefined;
+  readonly etag: string | undefined;
+  /** Ours, where it belongs to this content. */
+  readonly mark: OurMark | undefined;
+}
+
+/** Mutable files remembered at once. */
+const MAX_REMEMBERED = 10_000;
+
+export class Files {
+  readonly #grid: Grid;
+  readonly #clock: Clock;
+  readonly #maxAgeMs: number;
+  readonly #asked = new SingleFlight<string, MutableFacts>();
+  readonly #known = new Map<string, { readonly facts: MutableFacts; readonly atMs: number }>();
+
+  constructor(grid: Grid, clock: Clock, maxAgeMs: number) {
+    this.#grid = grid;
+    this.#clock = clock;
+    this.#maxAgeMs = maxAgeMs;
+  }
+
+  /** Without asking the grid: size and ETag of a mutable file are missing unless they were asked for lately. */
+  factsAtHand(child: Child): FileFacts {
+    const cap = parseCap(child.writeCap ?? child.readCap ?? '');
+    if (cap.kind === 'chk' || cap.kind === 'lit') {
+      const mark = believedMark(child);
+      return { sizeBytes: cap.sizeBytes, mark, etag: mark?.h ? etagOfHash(mark.h) : etagOfCap(cap.text) };
+    }
+    if (cap.kind === 'mutable') {
+      const known = this.#known.get(identityOf(cap));
+      const isFresh = known !== undefined && this.#clock.monotonicMs() - known.atMs <= this.#maxAgeMs;
+      return isFresh ? mutableFileFacts(child, known.facts) : { ...UNKNOWN_FACTS, mark: undefined };
+    }
+    return UNKNOWN_FACTS;
+  }
+
+  /** As `factsAtHand`, after asking the grid where it must be asked. */
+  async facts(child: Child): Promise<FileFacts> {
+    const atHand = this.factsAtHand(child);
+    const cap = parseCap(child.writeCap ?? child.readCap ?? '');
+    if (atHand.sizeBytes !== undefined || cap.kind !== 'mutable') {
+      return atHand;
+    }
+    return mutableFileFacts(child, await this.#ask(identityOf(cap), cap.text));
+  }
+
+  /** Version of a mutable file now, asked of the grid. */
+  async version(cap: string): Promise<string | undefined> {
+    const { versions } = await this.#grid.check(cap);
+    return versions.length === 1 ? versions[0] : undefined;
+  }
+
+  /** What is remembered of a mutable file is out of date: it was written. */
+  forget(cap: string): void {
+    const id = identityOf(parseCap(cap));
+    this.#known.delete(id);
+    this.#asked.forget(id);
+  }
+
+  /** Bytes of the file behind `child`. Of a mutable file they are those of the version at this moment. */
+  async read(child: Child, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
+    const cap = child.readCap ?? child.writeCap;
+    if (cap === undefined) {
+      throw new FsError('denied', 'the file has no cap to read it by');
+    }
+    return await this.#grid.read(cap, range, signal);
+  }
+
+  #ask(id: string, cap: string): Promise<MutableFacts> {
+    return this.#asked.run(id, async () => {
+      // The version first: a write in between makes the next look find a new version, never new bytes under an old one.
+      const version = await this.version(cap);
+      const facts = { version, sizeBytes: await this.#grid.mutableSize(cap) };
+      this.#known.delete(id);
+      this.#known.set(id, { facts, atMs: this.#clock.monotonicMs() });
+      for (const oldest of this.#known.keys()) {
+        if (this.#known.size <= MAX_REMEMBERED) {
+          break;
+        }
+        this.#known.delete(oldest);
+      }
+      return facts;
+    });
+  }
+}
+
+const UNKNOWN_FACTS: FileFacts = { sizeBytes: undefined, etag: undefined, mark: undefined };
+
+/** Names a version of a mutable file in our mark. */
+export function mutableContentHash(child: Child, version: string | undefined): string {
+  return contentHash(child.readCap ?? '', version ?? '');
+}
+
+function mutableFileFacts(child: Child, { version, sizeBytes }: MutableFacts): FileFacts {
+  const mark = markOf(child.metadata);
+  return {
+    sizeBytes,
+    etag: version === undefined ? undefined : etagOfCap(child.readCap ?? child.writeCap ?? '', version),
+    mark: mark && version !== undefined && mark.c === mutableContentHash(child, version) ? mark : undefined,
+  };
+}

@@ -1,0 +1,500 @@
+// The Tree over a grid: paths to inodes, reads from listings, changes as edits that are answered when the grid has
+// them. It decides what a change means; the writing is the directory's writer's.
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { FsError, hasCode } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { isWithin, lastName, showPath, type TreePath } from '../base/path.ts';
+import { type Edit, fingerprint, type SeenChild, type WantedChild } from '../edits/edit.ts';
+import type { EditStore } from '../edits/edit-store.ts';
+import { parseCap, readOnlyText } from '../tahoe/caps.ts';
+import type { Child, Grid } from '../tahoe/grid.ts';
+import { copyOf } from './copy-tree.ts';
+import { type DirContext, Slowness } from './dir-inode.ts';
+import { DirTable } from './dir-table.ts';
+import { Files, mutableContentHash } from './file-inode.ts';
+import {
+  childrenOf,
+  locate,
+  type Place,
+  rootOf,
+  type WalkedDir,
+  type Walker,
+  type WalkOptions,
+  walkTo,
+} from './locate.ts';
+import { describeChild, describeRoot } from './describe.ts';
+import type {
+  ChangeOptions,
+  Changed,
+  CopyOptions,
+  DirectoryView,
+  Guard,
+  OpenFile,
+  Resource,
+  TransferOptions,
+  Tree,
+  WriteOptions,
+} from './tree.ts';
+import { sendBody } from './upload.ts';
+import { identityOfChild, wantedAgain, wantedDirectory, wantedFile, wantedWithMark } from './wanted.ts';
+
+export interface GridTreeOptions {
+  readonly grid: Grid;
+  /** Write or read cap of the root directory. */
+  readonly rootCap: string;
+  readonly edits: EditStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly dirCacheTimeMs: number;
+  readonly retries: number;
+  readonly isSoleWriter: boolean;
+  readonly isReadOnly: boolean;
+}
+
+/** A change rests on listings at most so old, for the way to its directory; the directory itself is always asked. */
+const WAY_MAX_AGE_MS = 1_000;
+/** Mutable files in one listing whose size is asked for: one call each. */
+const MAX_MUTABLE_ASKED = 64;
+
+export class GridTree implements Tree {
+  readonly #o: GridTreeOptions;
+  readonly #dirs: DirTable;
+  readonly #walker: Walker;
+  readonly #files: Files;
+
+  constructor(options: GridTreeOptions) {
+    this.#o = options;
+    const context: DirContext = { ...options, slowness: new Slowness() };
+    this.#dirs = new DirTable(context);
+    this.#files = new Files(options.grid, options.clock, options.dirCacheTimeMs);
+    this.#walker = {
+      dirs: this.#dirs,
+      root: this.#dirs.get(options.rootCap),
+      isReadOnly: options.isReadOnly,
+    };
+  }
+
+  /** Goes on with edits that an earlier process left; resolves when none is left, however long the grid is away. */
+  async recover(): Promise<void> {
+    const edits = await this.#o.edits.all();
+    if (edits.length > 0) {
+      this.#o.log.info({ edits: edits.length }, 'going on with changes of an earlier run');
+      await this.#dirs.adopt(edits);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#dirs.stop();
+  }
+
+  async stat(path: TreePath, signal?: AbortSignal): Promise<Resource> {
+    if (path.length === 0) {
+      return describeRoot(rootOf(this.#walker), await childrenOf(rootOf(this.#walker), this.#forReading(signal)));
+    }
+    const place = await this.#locateToRead(path, signal);
+    return await this.#describeWhole(place, existing(place, path));
+  }
+
+  async list(path: TreePath, signal?: AbortSignal): Promise<DirectoryView> {
+    const options = this.#forReading(signal);
+    if (path.length === 0) {
+      const root = rootOf(this.#walker);
+      const children = await childrenOf(root, options);
+      return await this.#view(describeRoot(root, children), root, children);
+    }
+    const place = await this.#locateToRead(path, signal);
+    const child = existing(place, path);
+    const at = await walkTo(this.#walker, path, options);
+    return await this.#view(await this.#describeWhole(place, child), at, await childrenOf(at, options));
+  }
+
+  async open(path: TreePath, signal?: AbortSignal): Promise<OpenFile> {
+    if (path.length === 0) {
+      throw new FsError('is-directory', 'the root is a directory');
+    }
+    const place = await this.#locateToRead(path, signal);
+    const child = existing(place, path);
+    if (child.kind === 'directory') {
+      throw new FsError('is-directory', `a directory: ${showPath(path)}`);
+    }
+    const resource = await this.#describeWhole(place, child);
+    const { sizeBytes } = resource;
+    if (child.kind !== 'file' || sizeBytes === undefined) {
+      throw new FsError('denied', `a thing that this gateway does not know how to read: ${showPath(path)}`);
+    }
+    return {
+      resource: { ...resource, sizeBytes },
+      read: (range, readSignal) => this.#files.read(child, range, readSignal),
+    };
+  }
+
+  async write(path: TreePath, body: Readable, options: WriteOptions = {}): Promise<Changed> {
+    try {
+      const place = await this.#locateToChange(path, options);
+      const { child } = place;
+      if (child?.kind === 'directory') {
+        throw new FsError('is-directory', `a directory stands there: ${showPath(path)}`);
+      }
+      if (child?.kind === 'file' && isMutable(child)) {
+        return await this.#overwriteMutable(place, child, body, options);
+      }
+      options.onAccepted?.();
+      const stored = await sendBody(body, { expectedBytes: options.expectedBytes }, (whole) =>
+        this.#o.grid.upload(whole, options.signal),
+      );
+      const about = {
+        sha256: stored.sha256,
+        modifiedAtMs: options.modifiedAtMs ?? this.#o.clock.now(),
+        contentType: options.contentType,
+      };
+      return await this.#link(place, options, (current) => {
+        if (current?.kind === 'directory') {
+          throw new FsError('is-directory', `a directory stands there by now: ${showPath(path)}`);
+        }
+        return wantedFile(stored.result, about, current?.metadata);
+      });
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
+  }
+
+  async makeDirectory(path: TreePath, options: ChangeOptions = {}): Promise<Changed> {
+    const mustBeFree = (current: Child | undefined): void => {
+      if (current) {
+        throw new FsError('exists', `there already is something: ${showPath(path)}`);
+      }
+    };
+    if (path.length === 0) {
+      throw new FsError('exists', 'the root is there already');
+    }
+    const place = await this.#locateToChange(path, options);
+    mustBeFree(place.child);
+    const writeCap = await this.#o.grid.makeDirectory(new Map(), options.signal);
+    const want = wantedDirectory(writeCap, readOnlyText(parseCap(writeCap)), this.#o.clock.now());
+    return await this.#link(place, options, (current) => {
+      mustBeFree(current);
+      return want;
+    });
+  }
+
+  async remove(path: TreePath, options: ChangeOptions = {}): Promise<void> {
+    const place = await this.#locateToChange(path, options);
+    existing(place, path);
+    await place.parent.dir.writer.change(
+      {
+        names: [place.name],
+        decide: (state) => {
+          const current = state.get(place.name);
+          if (!current) {
+            throw new FsError('not-found', `nothing there any more: ${showPath(path)}`);
+          }
+          this.#guardAgain(place, current, options.guard);
+          return { wants: [{ name: place.name, want: undefined }] };
+        },
+      },
+      options.signal,
+    );
+  }
+
+  async move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
+    const { source, child, target } = await this.#ends(from, to, options, true);
+    if (source.parent.dir === target.parent.dir) {
+      return await this.#moveWithin(source, child, target, options);
+    }
+    const { dirId, dirWriteCap } = source.parent.dir;
+    const unlink: Edit = {
+      dirId,
+      dirWriteCap,
+      name: source.name,
+      want: undefined,
+      base: fingerprint(child),
+      after: { dirId: target.parent.dir.dirId, name: target.name },
+    };
+    const want = wantedAgain(child);
+    const changed = await this.#link(target, options, () => want, [unlink]);
+    await source.parent.dir.writer.change({
+      names: [source.name],
+      decide: (state) => {
+        const current = state.get(source.name);
+        // Somebody put another thing there meanwhile: that one isn't ours to remove.
+        const isStill = current !== undefined && fingerprint(current) === fingerprint(child);
+        return { wants: isStill ? [{ name: source.name, want: undefined }] : [] };
+      },
+    });
+    return changed;
+  }
+
+  async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
+    const { source, child, target } = await this.#ends(from, to, options, false);
+    const context = {
+      walker: this.#walker,
+      grid: this.#o.grid,
+      files: this.#files,
+      clock: this.#o.clock,
+      walk: this.#forReading(options.signal),
+    };
+    const want = await copyOf(context, source.parent, source.name, child, options.isShallow ?? false);
+    return await this.#link(target, options, () => want);
+  }
+
+  async #moveWithin(
+    source: Place,
+    child: Child,
+    target: Place,
+    options: TransferOptions,
+  ): Promise<Changed> {
+    const want = wantedAgain(child);
+    let isNew = true;
+    await target.parent.dir.writer.change(
+      {
+        names: [source.name, target.name],
+        decide: (state) => {
+          const now = state.get(source.name);
+          if (!now || fingerprint(now) !== fingerprint(child)) {
+            throw new FsError('conflict', 'the thing to move was changed by somebody else just now');
+          }
+          const current = state.get(target.name);
+          this.#mayReplace(target, current, options);
+          isNew = current === undefined;
+          return {
+            wants: [
+              { name: target.name, want },
+              { name: source.name, want: undefined },
+            ],
+          };
+        },
+      },
+      options.signal,
+    );
+    return { isNew, resource: this.#describe(target, want) };
+  }
+
+  /** Links what `decide` wants at `place`, after the guard; answers when the grid has it. */
+  async #link(
+    place: Place,
+    options: ChangeOptions & { readonly overwrite?: boolean },
+    decide: (current: SeenChild | undefined) => WantedChild,
+    companions: readonly Edit[] = [],
+  ): Promise<Changed> {
+    let isNew = true;
+    let want: WantedChild | undefined;
+    await place.parent.dir.writer.change(
+      {
+        names: [place.name],
+        decide: (state) => {
+          const current = state.get(place.name);
+          this.#mayReplace(place, current, options);
+          isNew = current === undefined;
+          want = decide(current);
+          return { wants: [{ name: place.name, want }], companions };
+        },
+      },
+      options.signal,
+    );
+    if (!want) {
+      throw new Error('internal: a change was answered that was never decided');
+    }
+    return { isNew, resource: this.#describe(place, want) };
+  }
+
+  /** The last word before a name is written: what stands there now may not be what was looked at first. */
+  #mayReplace(
+    place: Place,
+    current: SeenChild | undefined,
+    options: ChangeOptions & { readonly overwrite?: boolean },
+  ): void {
+    if (options.overwrite === false && current) {
+      throw new FsError('exists', 'something stands at the target, and it was not to be replaced');
+    }
+    this.#guardAgain(place, current, options.guard);
+  }
+
+  #guardAgain(place: Place, current: SeenChild | undefined, guard: Guard | undefined): void {
+    const isSame =
+      current === undefined
+        ? place.child === undefined
+        : place.child !== undefined && fingerprint(current) === fingerprint(place.child);
+    if (!isSame) {
+      guard?.(current && this.#describe(place, current));
+    }
+  }
+
+  async #overwriteMutable(
+    place: Place,
+    child: Child,
+    body: Readable,
+    options: WriteOptions,
+  ): Promise<Changed> {
+    const { writeCap } = child;
+    if (writeCap === undefined) {
+      throw new FsError('read-only', 'the file is mutable, and linked here by its read cap only');
+    }
+    options.onAccepted?.();
+    const before = await this.#files.version(writeCap);
+    const beforeEnd = async (): Promise<void> => {
+      if (options.guard && (await this.#files.version(writeCap)) !== before) {
+        this.#files.forget(writeCap);
+        options.guard(await this.#describeWhole(place, child));
+      }
+    };
+    const stored = await sendBody(body, { expectedBytes: options.expectedBytes, beforeEnd }, (whole) =>
+      this.#o.grid.overwrite(writeCap, whole, options.signal),
+    ).finally(() => this.#files.forget(writeCap));
+    // A write inside a mutable file leaves its edge as it was: our mark is what dates the new version.
+    const version = await this.#files.version(writeCap);
+    const mark = {
+      c: mutableContentHash(child, version),
+      h: stored.sha256,
+      m: options.modifiedAtMs ?? this.#o.clock.now(),
+      ...(options.contentType === undefined ? {} : { y: options.contentType }),
+    };
+    let want = wantedWithMark(child, mark);
+    await place.parent.dir.writer
+      .change({
+        names: [place.name],
+        decide: (state) => {
+          const current = state.get(place.name);
+          if (!current || fingerprint(current) !== fingerprint(child)) {
+            return { wants: [] };
+          }
+          want = wantedWithMark(current, mark);
+          return { wants: [{ name: place.name, want }] };
+        },
+      })
+      .catch((error: unknown) => {
+        // The bytes are safe in the file itself; what is missing is its date.
+        this.#o.log.warn({ err: error }, 'a mutable file was written, its modification time could not be');
+      });
+    return { isNew: false, resource: await this.#describeWhole({ ...place, child: want }, want) };
+  }
+
+  /** Both ends of a COPY or MOVE, looked at and allowed so far. */
+  async #ends(
+    from: TreePath,
+    to: TreePath,
+    options: TransferOptions,
+    isMove: boolean,
+  ): Promise<{ source: Place; child: Child; target: Place }> {
+    if (from.length === 0 || to.length === 0) {
+      throw new FsError('denied', 'the root can not be moved, copied or replaced');
+    }
+    if (isWithin(to, from) || isWithin(from, to)) {
+      throw new FsError('denied', 'source and target are the same, or one lies inside the other');
+    }
+    const source = isMove
+      ? await this.#locateToChange(from, { ...options, guard: options.sourceGuard ?? (() => undefined) }, 'not-found')
+      : await this.#locateToRead(from, options.signal);
+    const child = existing(source, from);
+    if (!isMove) {
+      options.sourceGuard?.(await this.#describeWhole(source, child));
+    }
+    const target = await this.#locateToChange(to, options);
+    if (target.child && !options.overwrite) {
+      throw new FsError('exists', `something stands at the target: ${showPath(to)}`);
+    }
+    this.#refuseNesting(source, child, target);
+    return { source, child, target };
+  }
+
+  /** Paths are no proof in a tree where one dirnode may stand at several places: compare what they lead to. */
+  #refuseNesting(source: Place, child: Child, target: Place): void {
+    const moved = child.kind === 'directory' ? identityOfChild(child) : undefined;
+    const isIntoItself = moved !== undefined && target.parent.trail.has(moved);
+    const replaced = target.child?.kind === 'directory' ? identityOfChild(target.child) : undefined;
+    const takesSourceAway = replaced !== undefined && source.parent.trail.has(replaced);
+    const isSamePlace = source.parent.dir === target.parent.dir && source.name === target.name;
+    if (isIntoItself || takesSourceAway || isSamePlace) {
+      throw new FsError('denied', 'source and target are the same, or one lies inside the other');
+    }
+  }
+
+  async #locateToRead(path: TreePath, signal: AbortSignal | undefined): Promise<Place> {
+    try {
+      return await locate(this.#walker, path, this.#forReading(signal));
+    } catch (error) {
+      throw hasCode(error, 'not-directory') ? new FsError('not-found', error.message, { cause: error }) : error;
+    }
+  }
+
+  /** As it must be for a change: way proved, right to write, guard asked. */
+  async #locateToChange(
+    path: TreePath,
+    options: ChangeOptions,
+    missing: 'parent-missing' | 'not-found' = 'parent-missing',
+  ): Promise<Place> {
+    const walk: WalkOptions = {
+      maxAgeMs: this.#o.isSoleWriter ? this.#o.dirCacheTimeMs : WAY_MAX_AGE_MS,
+      isStrict: true,
+      signal: options.signal,
+    };
+    const place = await locate(this.#walker, path, walk).catch((error: unknown) => {
+      throw hasCode(error, 'not-found') ? new FsError(missing, error.message, { cause: error }) : error;
+    });
+    if (place.parent.isLoop) {
+      throw new FsError('denied', 'the directory contains itself; it can be changed at its first place only');
+    }
+    if (!place.parent.isWritable) {
+      throw new FsError('read-only', `can only be read: ${showPath(path)}`);
+    }
+    options.guard?.(place.child && (await this.#describeWhole(place, place.child)));
+    return place;
+  }
+
+  #forReading(signal: AbortSignal | undefined): WalkOptions {
+    return { maxAgeMs: this.#o.dirCacheTimeMs, isStrict: false, signal };
+  }
+
+  #describe(place: Place, child: Child): Resource {
+    return describeChild(place.parent, place.name, child, this.#files.factsAtHand(child));
+  }
+
+  async #describeWhole(place: Place, child: Child): Promise<Resource> {
+    return describeChild(place.parent, place.name, child, await this.#files.facts(child));
+  }
+
+  async #view(self: Resource, at: WalkedDir, children: ReadonlyMap<string, Child>): Promise<DirectoryView> {
+    await this.#askMutableSizes(children);
+    const files = this.#files;
+    return {
+      self,
+      childCount: children.size,
+      *children() {
+        for (const [name, child] of children) {
+          yield describeChild(at, name, child, files.factsAtHand(child));
+        }
+      },
+    };
+  }
+
+  async #askMutableSizes(children: ReadonlyMap<string, Child>): Promise<void> {
+    const asked: Child[] = [];
+    for (const child of children.values()) {
+      if (child.kind === 'file' && isMutable(child) && asked.length < MAX_MUTABLE_ASKED) {
+        asked.push(child);
+      }
+    }
+    await Promise.all(
+      asked.map((child) =>
+        this.#files.facts(child).catch((error: unknown) => {
+          // One file that can't be asked is listed without a size; it must not hide the others.
+          this.#o.log.debug({ err: error }, 'the size of a mutable file could not be asked');
+        }),
+      ),
+    );
+  }
+}
+
+function existing(place: Place, path: TreePath): Child {
+  if (!place.child) {
+    throw new FsError('not-found', `not found: ${showPath([...place.parent.path, lastName(path) ?? ''])}`);
+  }
+  return place.child;
+}
+
+function isMutable(child: Child): boolean {
+  const cap = child.writeCap ?? child.readCap;
+  return cap !== undefined && parseCap(cap).kind === 'mutable';
+}
