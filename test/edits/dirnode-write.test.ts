@@ -1,0 +1,368 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FsError } from '../../src/base/errors.ts';
+import { createLogger } from '../../src/base/log.ts';
+import type { DirnodePort, DirnodeState, SentWrite } from '../../src/edits/dirnode-write.ts';
+import { DirnodeWriter } from '../../src/edits/dirnode-write.ts';
+import type { SeenChild, WantedChild } from '../../src/edits/edit.ts';
+import { EditStore } from '../../src/edits/edit-store.ts';
+import { ManualClock } from '../fakes/manual-clock.ts';
+import { MapMetaStore } from '../fakes/map-meta-store.ts';
+import { plainCodec } from '../fakes/plain-codec.ts';
+
+const silent = createLogger('silent', 'json', () => undefined);
+
+function child(cap: string, token?: string): SeenChild {
+  return { kind: 'file', writeCap: undefined, readCap: cap, metadata: {}, token };
+}
+
+function wanted(cap: string): WantedChild {
+  return { kind: 'file', writeCap: undefined, readCap: cap, metadata: {}, token: `token of ${cap}` };
+}
+
+/** A dirnode on a grid of one, with a hand for whoever interferes. */
+class FakeDirnode implements DirnodePort {
+  readonly dirId = 'dir';
+  readonly dirWriteCap = 'write cap';
+  readonly children = new Map<string, SeenChild>();
+  readonly calls: string[] = [];
+  seq = 1;
+  /** Run once before (or after) the next call of that name; may throw. */
+  readonly before = new Map<string, () => void>();
+  readonly after = new Map<string, () => void>();
+
+  async refresh(): Promise<DirnodeState> {
+    return this.#call('refresh', () => this.#state());
+  }
+
+  async link(children: ReadonlyMap<string, WantedChild>, mayReplace: boolean): Promise<void> {
+    this.#call(`link ${[...children.keys()].join(',')}`, () => {
+      if (!mayReplace && [...children.keys()].some((name) => this.children.has(name))) {
+        throw new FsError('exists', 'there was already a child by that name');
+      }
+      for (const [name, want] of children) {
+        this.children.set(name, want);
+      }
+      this.seq += 1;
+    });
+  }
+
+  async unlink(name: string): Promise<void> {
+    this.#call(`unlink ${name}`, () => {
+      this.children.delete(name);
+      this.seq += 1;
+    });
+  }
+
+  async prove(_sent: SentWrite): Promise<DirnodeState> {
+    return this.#call('prove', () => this.#state());
+  }
+
+  #state(): DirnodeState {
+    const children = new Map(this.children);
+    return { version: `seq${this.seq}-aaaa`, get: (name) => children.get(name) };
+  }
+
+  #call<T>(name: string, run: () => T): T {
+    this.calls.push(name);
+    const verb = name.split(' ')[0] ?? '';
+    this.#hook(this.before, verb);
+    const result = run();
+    this.#hook(this.after, verb);
+    return result;
+  }
+
+  #hook(hooks: Map<string, () => void>, verb: string): void {
+    const hook = hooks.get(verb);
+    hooks.delete(verb);
+    hook?.();
+  }
+}
+
+function setUp({ isSoleWriter = false, retries = 3 } = {}) {
+  const store = new MapMetaStore();
+  const edits = new EditStore(store, plainCodec);
+  const clock = new ManualClock();
+  const port = new FakeDirnode();
+  const writer = new DirnodeWriter({
+    port,
+    edits,
+    clock,
+    log: silent,
+    random: () => 0.5,
+    retries,
+    isSoleWriter,
+  });
+  const put = (name: string, cap: string): Promise<void> =>
+    writer.change({ names: [name], decide: () => ({ wants: [{ name, want: wanted(cap) }] }) });
+  const remove = (name: string): Promise<void> =>
+    writer.change({ names: [name], decide: () => ({ wants: [{ name, want: undefined }] }) });
+  return { store, edits, clock, port, writer, put, remove };
+}
+
+/** Waits for `promise` while time goes on. */
+async function passing<T>(clock: ManualClock, promise: Promise<T>, ms = 20_000): Promise<T> {
+  const settled = promise.then(
+    () => undefined,
+    () => undefined,
+  );
+  await clock.advance(ms);
+  await settled;
+  return promise;
+}
+
+describe('DirnodeWriter', () => {
+  test('has the grid hold a change before it answers', async () => {
+    const { port, put } = setUp();
+    await put('a', 'A');
+    assert.equal(port.children.get('a')?.readCap, 'A');
+  });
+
+  test('writes the edit down before the grid is asked to link it', async () => {
+    const { port, put, store } = setUp();
+    let atLink: string[] = [];
+    port.before.set('link', () => {
+      atLink = [...store.records.keys()];
+    });
+    await put('a', 'A');
+    assert.deepEqual(atLink, ['edit/dir/a']);
+  });
+
+  test('writes changes that wait together in one set_children', async () => {
+    const { port, put } = setUp();
+    await Promise.all(['a', 'b', 'c', 'd'].map((name) => put(name, name.toUpperCase())));
+    assert.deepEqual(
+      port.calls.filter((call) => call.startsWith('link')),
+      ['link a,b,c,d'],
+    );
+  });
+
+  test('writes changes of one name one after the other', async () => {
+    const { port, put } = setUp();
+    await Promise.all([put('x', '0'), put('a', '1'), put('a', '2'), put('a', '3')]);
+    assert.equal(port.children.get('a')?.readCap, '3');
+  });
+
+  test('links before it unlinks', async () => {
+    const { port, writer } = setUp();
+    port.children.set('old', child('A'));
+    await writer.change({
+      names: ['old', 'new'],
+      decide: () => ({
+        wants: [
+          { name: 'old', want: undefined },
+          { name: 'new', want: wanted('A') },
+        ],
+      }),
+    });
+    assert.deepEqual(port.calls, ['refresh', 'link new', 'unlink old', 'prove']);
+  });
+
+  test('forgets the edit when it was found again after a quiet second', async () => {
+    const { store, put, clock } = setUp();
+    await put('a', 'A');
+    assert.equal(store.records.size, 1);
+    await clock.advance(1_100);
+    assert.equal(store.records.size, 0);
+  });
+
+  test('forgets the edit at once as the sole writer', async () => {
+    const { store, put } = setUp({ isSoleWriter: true });
+    await put('a', 'A');
+    assert.equal(store.records.size, 0);
+  });
+
+  test('writes again what a racing writer undid after the answer', async () => {
+    const { port, put, clock, store } = setUp();
+    await put('a', 'A');
+    port.children.delete('a');
+    port.seq += 1;
+    await clock.advance(1_100);
+    assert.equal(port.children.get('a')?.readCap, 'A');
+    await clock.advance(1_100);
+    assert.equal(store.records.size, 0);
+  });
+
+  test('writes again what was undone before the answer', async () => {
+    const { port, put, clock } = setUp();
+    port.after.set('link', () => port.children.delete('a'));
+    await passing(clock, put('a', 'A'));
+    assert.equal(port.children.get('a')?.readCap, 'A');
+  });
+
+  test('leaves alone what somebody else put at the name after the answer', async () => {
+    const { port, put, clock, store } = setUp();
+    await put('a', 'A');
+    port.children.set('a', child('THEIRS'));
+    await clock.advance(1_100);
+    assert.equal(port.children.get('a')?.readCap, 'THEIRS');
+    assert.equal(store.records.size, 0);
+  });
+
+  test('shows a decision what was answered even where a racing writer undid it', async () => {
+    const { port, put, writer } = setUp();
+    await put('a', 'A');
+    port.children.delete('a');
+    let seen: SeenChild | undefined;
+    await writer.change({
+      names: ['a'],
+      decide: (state) => {
+        seen = state.get('a');
+        return { wants: [{ name: 'a', want: wanted('B') }] };
+      },
+    });
+    assert.equal(seen?.readCap, 'A');
+    assert.equal(port.children.get('a')?.readCap, 'B');
+  });
+
+  test('decides anew when a name was taken between the look and the link', async () => {
+    const { port, clock, writer } = setUp();
+    port.before.set('link', () => port.children.set('a', child('THEIRS')));
+    const change = writer.change({
+      names: ['a'],
+      decide: (state) => {
+        if (state.get('a')) {
+          throw new FsError('exists', 'taken');
+        }
+        return { wants: [{ name: 'a', want: wanted('A') }] };
+      },
+    });
+    await assert.rejects(passing(clock, change), { code: 'exists', message: 'taken' });
+    assert.equal(port.children.get('a')?.readCap, 'THEIRS');
+  });
+
+  test('knows its own link again when the answer was lost', async () => {
+    const { port, clock, writer } = setUp();
+    port.after.set('link', () => {
+      throw new FsError('timeout', 'no answer', { outcomeUnknown: true });
+    });
+    const change = writer.change({
+      names: ['a'],
+      decide: (state) => {
+        assert.equal(state.get('a'), undefined, 'decided once only');
+        return { wants: [{ name: 'a', want: wanted('A') }] };
+      },
+    });
+    await passing(clock, change);
+    assert.deepEqual(
+      port.calls.filter((call) => call.startsWith('link')),
+      ['link a'],
+    );
+  });
+
+  test('tries again when the answer was lost and nothing had happened', async () => {
+    const { port, clock, put } = setUp();
+    port.before.set('link', () => {
+      throw new FsError('race', 'another writer');
+    });
+    await passing(clock, put('a', 'A'));
+    assert.equal(port.children.get('a')?.readCap, 'A');
+  });
+
+  test('refuses with what the grid said, and forgets the edit', async () => {
+    const { port, put, store } = setUp();
+    port.before.set('link', () => {
+      throw new FsError('read-only', 'not writeable');
+    });
+    await assert.rejects(put('a', 'A'), { code: 'read-only' });
+    assert.equal(store.records.size, 0);
+    assert.equal(port.children.size, 0);
+  });
+
+  test('refuses only the change that spoils the batch', async () => {
+    const { port, put } = setUp();
+    const refuse = (): void => {
+      port.before.set('link', () => {
+        refuse();
+        if (port.calls.at(-1)?.includes('bad')) {
+          throw new FsError('bad-cap', 'not a cap');
+        }
+      });
+    };
+    refuse();
+    const first = put('first', '0');
+    const rest = [put('a', 'A'), put('bad', '?'), put('b', 'B')];
+    const results = await Promise.allSettled([first, ...rest]);
+    port.before.clear();
+    assert.deepEqual([...port.children.keys()].sort(), ['a', 'b', 'first']);
+    assert.deepEqual(
+      results.map((result) => result.status),
+      ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+    );
+  });
+
+  test('answers nothing and asks nothing of the grid when the edit can not be written down', async () => {
+    const { port, put, store } = setUp();
+    store.failNext(new FsError('no-space', 'disk full'));
+    await assert.rejects(put('a', 'A'), { code: 'no-space' });
+    assert.equal(port.children.size, 0);
+  });
+
+  test('keeps an answered edit when a later change of the name is refused', async () => {
+    const { port, put, edits } = setUp();
+    await put('a', 'A');
+    port.before.set('link', () => {
+      throw new FsError('read-only', 'no more');
+    });
+    await assert.rejects(put('a', 'B'), { code: 'read-only' });
+    assert.deepEqual(
+      (await edits.all()).map((edit) => edit.want?.readCap),
+      ['A'],
+    );
+  });
+
+  test('keeps an answered edit as long as the grid is away', async () => {
+    const { port, put, clock, store } = setUp();
+    await put('a', 'A');
+    const fail = (): void => {
+      port.before.set('refresh', () => {
+        fail();
+        throw new FsError('unavailable', 'refused');
+      });
+    };
+    fail();
+    await clock.advance(600_000);
+    assert.equal(store.records.size, 1);
+    port.before.clear();
+    port.children.clear();
+    await clock.advance(120_000);
+    assert.equal(port.children.get('a')?.readCap, 'A');
+    await clock.advance(2_000);
+    assert.equal(store.records.size, 0);
+  });
+
+  test('does not wait in line for a client that has gone', async () => {
+    const { port, put, writer } = setUp();
+    const first = put('x', 'X');
+    const gone = new AbortController();
+    const second = writer.change(
+      { names: ['a'], decide: () => ({ wants: [{ name: 'a', want: wanted('A') }] }) },
+      gone.signal,
+    );
+    gone.abort();
+    await first;
+    await assert.rejects(second, { code: 'aborted' });
+    assert.equal(port.children.has('a'), false);
+  });
+
+  for (const [what, at, after] of [
+    ['applies a link that never reached the grid', undefined, 'A'],
+    ['is content with a link that had reached it', 'own', 'A'],
+    ['leaves what somebody else linked meanwhile', 'THEIRS', 'THEIRS'],
+  ] as const) {
+    test(`adopting ${what}`, async () => {
+      const { port, writer, store, edits, clock } = setUp();
+      const want = wanted('A');
+      const edit = { dirId: 'dir', dirWriteCap: 'write cap', name: 'a', want, base: undefined };
+      await edits.save([edit]);
+      if (at !== undefined) {
+        port.children.set('a', at === 'own' ? want : child(at));
+      }
+      const overtaken = await writer.adopt(await edits.all());
+      assert.equal(overtaken.length, after === 'THEIRS' ? 1 : 0);
+      assert.equal(port.children.get('a')?.readCap, after);
+      await clock.advance(1_100);
+      assert.equal(store.records.size, 0);
+    });
+  }
+});
