@@ -31,6 +31,8 @@ export class Files {
   readonly #grid: Grid;
   readonly #clock: Clock;
   readonly #maxAgeMs: number;
+  /** Parsing and hashing a cap takes some 20 us: too long for each of thousands of children at each PROPFIND. */
+  readonly #immutable = new WeakMap<Child, FileFacts>();
   readonly #asked = new SingleFlight<string, MutableFacts>();
   readonly #known = new Map<string, { readonly facts: MutableFacts; readonly atMs: number }>();
 
@@ -42,10 +44,17 @@ export class Files {
 
   /** Without asking the grid: size and ETag of a mutable file are missing unless they were asked for lately. */
   factsAtHand(child: Child): FileFacts {
+    const settled = this.#immutable.get(child);
+    if (settled) {
+      return settled;
+    }
     const cap = parseCap(child.writeCap ?? child.readCap ?? '');
     if (cap.kind === 'chk' || cap.kind === 'lit') {
       const mark = believedMark(child);
-      return { sizeBytes: cap.sizeBytes, mark, etag: mark?.h ? etagOfHash(mark.h) : etagOfCap(cap.text) };
+      const etag = mark?.h ? etagOfHash(mark.h) : etagOfCap(cap.text);
+      const facts = { sizeBytes: cap.sizeBytes, mark, etag };
+      this.#immutable.set(child, facts);
+      return facts;
     }
     if (cap.kind === 'mutable') {
       const known = this.#known.get(identityOf(cap));
