@@ -57,6 +57,9 @@ export interface UnknownCap {
 
 export type Cap = ChkCap | LitCap | MutableCap | ImmutableDirCap | VerifyCap | UnknownCap;
 
+/** A cap with children behind it. */
+export type DirectoryCap = (MutableCap & { readonly isDirectory: true }) | ImmutableDirCap;
+
 /** A file of up to so many bytes is held by its cap itself. */
 export const LIT_MAX_BYTES = 55;
 
@@ -281,6 +284,6 @@ export function identityOf(cap: Cap): string {
 }
 
 /** True where the thing behind `cap` has children. */
-export function isDirectoryCap(cap: Cap): cap is MutableCap | ImmutableDirCap {
+export function isDirectoryCap(cap: Cap): cap is DirectoryCap {
   return cap.kind === 'immutable-directory' || (cap.kind === 'mutable' && cap.isDirectory);
 }
