@@ -44,6 +44,9 @@ export class Files {
 
   /** Without asking the grid: size and ETag of a mutable file are missing unless they were asked for lately. */
   factsAtHand(child: Child): FileFacts {
+    if (child.kind !== 'file') {
+      return UNKNOWN_FACTS;
+    }
     const settled = this.#immutable.get(child);
     if (settled) {
       return settled;
@@ -68,7 +71,7 @@ export class Files {
   async facts(child: Child): Promise<FileFacts> {
     const atHand = this.factsAtHand(child);
     const cap = parseCap(child.writeCap ?? child.readCap ?? '');
-    if (atHand.sizeBytes !== undefined || cap.kind !== 'mutable') {
+    if (child.kind !== 'file' || atHand.sizeBytes !== undefined || cap.kind !== 'mutable') {
       return atHand;
     }
     return mutableFileFacts(child, await this.#ask(identityOf(cap), cap.text));

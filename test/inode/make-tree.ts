@@ -1,0 +1,80 @@
+// A GridTree over a grid of the test's choice, with a clock that can be moved.
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { createLogger, type Logger } from '../../src/base/log.ts';
+import type { TreePath } from '../../src/base/path.ts';
+import { EditStore } from '../../src/edits/edit-store.ts';
+import { GridTree } from '../../src/inode/grid-tree.ts';
+import type { Changed, Tree, WriteOptions } from '../../src/inode/tree.ts';
+import type { Grid } from '../../src/tahoe/grid.ts';
+import { MapMetaStore } from '../fakes/map-meta-store.ts';
+import { plainCodec } from '../fakes/plain-codec.ts';
+
+export interface TestTree {
+  readonly tree: GridTree;
+  readonly grid: Grid;
+  readonly rootCap: string;
+  readonly store: MapMetaStore;
+  readonly logged: string[];
+}
+
+export interface TestTreeOptions {
+  readonly rootCap?: string;
+  readonly clock?: Clock;
+  readonly store?: MapMetaStore;
+  readonly isSoleWriter?: boolean;
+  readonly isReadOnly?: boolean;
+  readonly dirCacheTimeMs?: number;
+}
+
+export async function makeTree(grid: Grid, options: TestTreeOptions = {}): Promise<TestTree> {
+  const rootCap = options.rootCap ?? (await grid.makeDirectory(new Map()));
+  const store = options.store ?? new MapMetaStore();
+  const logged: string[] = [];
+  const log: Logger = createLogger('debug', 'json', (line) => logged.push(line));
+  const tree = new GridTree({
+    grid,
+    rootCap,
+    edits: new EditStore(store, plainCodec),
+    clock: options.clock ?? systemClock,
+    log,
+    random: () => 0.5,
+    dirCacheTimeMs: options.dirCacheTimeMs ?? 10_000,
+    retries: 3,
+    isSoleWriter: options.isSoleWriter ?? false,
+    isReadOnly: options.isReadOnly ?? false,
+  });
+  return { tree, grid, rootCap, store, logged };
+}
+
+/** `/a/b` as a path. */
+export function at(text: string): TreePath {
+  return text.split('/').filter((name) => name !== '');
+}
+
+export async function put(tree: Tree, path: string, content: string | Buffer, options?: WriteOptions): Promise<Changed> {
+  return await tree.write(at(path), Readable.from([Buffer.from(content as string)]), options);
+}
+
+export async function get(tree: Tree, path: string): Promise<string> {
+  const file = await tree.open(at(path));
+  return (await buffer(await file.read({ start: 0, end: file.resource.sizeBytes }))).toString();
+}
+
+/** The whole tree as `path -> content` (directories end in a slash). */
+export async function dump(tree: Tree, path = ''): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  const view = await tree.list(at(path));
+  for (const child of view.children()) {
+    const childPath = `${path}/${child.name}`;
+    if (child.kind === 'directory') {
+      found[`${childPath}/`] = '';
+      Object.assign(found, await dump(tree, childPath));
+    } else {
+      found[childPath] = await get(tree, childPath);
+    }
+  }
+  return found;
+}
+
