@@ -22,6 +22,7 @@ async function start(args: readonly string[]): Promise<number> {
 
 // File reads, scrypt and SQLite share this pool; with the default of 4 a few slow disk reads hold up all the rest.
 process.env['UV_THREADPOOL_SIZE'] ??= String(Math.max(8, 2 * os.cpus().length));
-start(process.argv.slice(2)).then((code) => {
+// A rejection is a fault of ours, and Node's own way to end suits it: stack and exit code 1.
+void start(process.argv.slice(2)).then((code) => {
   process.exitCode = code;
 });

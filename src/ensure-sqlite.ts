@@ -29,7 +29,8 @@ export async function ensureSqlite(say: Say): Promise<boolean> {
     return true;
   }
   const problem = await provide(sqlite, say).catch(
-    (error: unknown) => `sqlite3 could not be set up: ${error instanceof Error ? error.message : String(error)}`,
+    (error: unknown) =>
+      `sqlite3 could not be set up: ${error instanceof Error ? error.message : String(error)}`,
   );
   if (problem !== undefined) {
     say(`tahoe-webdav: ${problem}`);

@@ -20,8 +20,16 @@ if (files.length === 0) {
 
 // A file that hangs fails instead of holding up the rest; real clients may take their time.
 const limitMs = isReal ? 20 * 60_000 : 110_000;
-const options = ['--enable-source-maps', '--test', '--test-reporter=spec', '--test-concurrency=2', `--test-timeout=${limitMs}`];
-const runner = spawn(process.execPath, [...options, ...args.slice(isReal ? 1 : 0), ...files], { stdio: 'inherit' });
+const options = [
+  '--enable-source-maps',
+  '--test',
+  '--test-reporter=spec',
+  '--test-concurrency=2',
+  `--test-timeout=${limitMs}`,
+];
+const runner = spawn(process.execPath, [...options, ...args.slice(isReal ? 1 : 0), ...files], {
+  stdio: 'inherit',
+});
 runner.once('exit', (code, signal) => {
   process.exitCode = signal === null ? (code ?? 1) : 1;
 });
