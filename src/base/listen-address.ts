@@ -28,10 +28,15 @@ function malformed(text: string, hint: string): FsError {
 
 function parseUnix(path: string): UnixAddress {
   if (!path.startsWith('/')) {
-    throw new FsError('bad-config', 'a unix socket needs an absolute path', { hint: 'unix:/run/user/1000/dav.sock' });
+    throw new FsError('bad-config', 'a unix socket needs an absolute path', {
+      hint: 'unix:/run/user/1000/dav.sock',
+    });
   }
   if (Buffer.byteLength(path) > UNIX_PATH_MAX_BYTES || path.includes('\0')) {
-    throw new FsError('bad-config', `the path of a unix socket may have ${UNIX_PATH_MAX_BYTES} bytes at most`);
+    throw new FsError(
+      'bad-config',
+      `the path of a unix socket may have ${UNIX_PATH_MAX_BYTES} bytes at most`,
+    );
   }
   return { kind: 'unix', path };
 }
@@ -73,7 +78,9 @@ function suggestAddress(text: string): string {
   if (/^[A-Za-z0-9.-]+$/.test(bare)) {
     return `${bare}:8080?`;
   }
-  return bare !== text && /^[\w.:[\]-]+$/.test(bare) ? `${bare}?` : 'HOST:PORT, [IPV6]:PORT, :PORT or unix:/PATH';
+  return bare !== text && /^[\w.:[\]-]+$/.test(bare)
+    ? `${bare}?`
+    : 'HOST:PORT, [IPV6]:PORT, :PORT or unix:/PATH';
 }
 
 /** The address as it is written, without a scheme. */

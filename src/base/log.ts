@@ -47,7 +47,11 @@ function describe(error: unknown): unknown {
 }
 
 /** The process's logger; `write` gets each finished line (stderr in the product). */
-export function createLogger(level: LogLevel, format: 'text' | 'json', write: (line: string) => void): Logger {
+export function createLogger(
+  level: LogLevel,
+  format: 'text' | 'json',
+  write: (line: string) => void,
+): Logger {
   const destination: DestinationStream = {
     write: (line) => write(maskSecrets(format === 'json' ? line : formatText(line))),
   };

@@ -388,7 +388,10 @@ export class DirnodeWriter {
       this.#unproved.delete(edit.name);
     }
     if (undone.length > 0) {
-      this.#o.log.warn({ dir: this.#o.port.dirId, edits: undone.length }, 'writing what another writer undid');
+      this.#o.log.warn(
+        { dir: this.#o.port.dirId, edits: undone.length },
+        'writing what another writer undid',
+      );
       await this.#write(undone, state);
       this.#proveLater(QUIET_MS);
     }

@@ -60,5 +60,7 @@ export function standingOf(edit: Edit, current: SeenChild | undefined): Standing
   }
   const now = current && fingerprint(current);
   // The cap that we want is there already, but without our token: linking it again takes nothing from anybody.
-  return now === edit.base || (edit.want !== undefined && now === fingerprint(edit.want)) ? 'open' : 'overtaken';
+  return now === edit.base || (edit.want !== undefined && now === fingerprint(edit.want))
+    ? 'open'
+    : 'overtaken';
 }

@@ -10,7 +10,8 @@ import { identityOfChild } from './wanted.ts';
 export function describeChild(at: WalkedDir, name: string, child: Child, facts: FileFacts): Resource {
   const isFile = child.kind === 'file';
   const mark = isFile ? facts.mark : markOf(child.metadata);
-  const identity = child.kind === 'directory' || child.writeCap !== undefined ? identityOfChild(child) : undefined;
+  const identity =
+    child.kind === 'directory' || child.writeCap !== undefined ? identityOfChild(child) : undefined;
   return {
     kind: child.kind,
     name,

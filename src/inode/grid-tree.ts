@@ -91,7 +91,10 @@ export class GridTree implements Tree {
 
   async stat(path: TreePath, signal?: AbortSignal): Promise<Resource> {
     if (path.length === 0) {
-      return describeRoot(rootOf(this.#walker), await childrenOf(rootOf(this.#walker), this.#forReading(signal)));
+      return describeRoot(
+        rootOf(this.#walker),
+        await childrenOf(rootOf(this.#walker), this.#forReading(signal)),
+      );
     }
     const place = await this.#locateToRead(path, signal);
     return await this.#describeWhole(place, existing(place, path));
@@ -240,12 +243,7 @@ export class GridTree implements Tree {
     return await this.#link(target, options, () => want);
   }
 
-  async #moveWithin(
-    source: Place,
-    child: Child,
-    target: Place,
-    options: TransferOptions,
-  ): Promise<Changed> {
+  async #moveWithin(source: Place, child: Child, target: Place, options: TransferOptions): Promise<Changed> {
     const want = wantedAgain(child);
     let isNew = true;
     await target.parent.dir.writer.change(
@@ -385,7 +383,11 @@ export class GridTree implements Tree {
       throw new FsError('denied', 'source and target are the same, or one lies inside the other');
     }
     const source = isMove
-      ? await this.#locateToChange(from, { ...options, guard: options.sourceGuard ?? (() => undefined) }, 'not-found')
+      ? await this.#locateToChange(
+          from,
+          { ...options, guard: options.sourceGuard ?? (() => undefined) },
+          'not-found',
+        )
       : await this.#locateToRead(from, options.signal);
     const child = existing(source, from);
     if (!isMove) {
@@ -415,7 +417,9 @@ export class GridTree implements Tree {
     try {
       return await locate(this.#walker, path, this.#forReading(signal));
     } catch (error) {
-      throw hasCode(error, 'not-directory') ? new FsError('not-found', error.message, { cause: error }) : error;
+      throw hasCode(error, 'not-directory')
+        ? new FsError('not-found', error.message, { cause: error })
+        : error;
     }
   }
 

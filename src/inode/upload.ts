@@ -100,7 +100,11 @@ function rest(
 /** A client that goes away shows as a system error of its socket. */
 function asBodyError(error: unknown): unknown {
   const code = systemCode(error);
-  const isGone = code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'EPIPE' || code === 'ABORT_ERR';
+  const isGone =
+    code === 'ECONNRESET' ||
+    code === 'ERR_STREAM_PREMATURE_CLOSE' ||
+    code === 'EPIPE' ||
+    code === 'ABORT_ERR';
   return isGone && !(error instanceof FsError)
     ? new FsError('aborted', 'the body broke off', { cause: error })
     : error;

@@ -3,5 +3,7 @@ import { hkdfSync } from 'node:crypto';
 
 /** A key of `length` bytes from `master`; another `salt` or `label` gives an unrelated one. */
 export function deriveKey(master: Buffer | string, salt: Buffer, label: string, length = 32): Buffer {
-  return Buffer.from(hkdfSync('sha256', Buffer.from(master as string), salt, `tahoe-webdav ${label}`, length));
+  return Buffer.from(
+    hkdfSync('sha256', Buffer.from(master as string), salt, `tahoe-webdav ${label}`, length),
+  );
 }

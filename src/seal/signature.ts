@@ -1,5 +1,11 @@
 // Ed25519 signatures (RFC 8032) from a 32-byte seed.
-import { createPrivateKey, createPublicKey, sign as nodeSign, verify as nodeVerify, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  sign as nodeSign,
+  verify as nodeVerify,
+  type KeyObject,
+} from 'node:crypto';
 
 // What DER wants in front of a raw Ed25519 key (RFC 8410 section 7 and 4).
 const PRIVATE_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -21,6 +27,10 @@ export function sign(seed: Buffer, bytes: Buffer): Buffer {
 }
 
 export function isSignedBy(publicKey: Buffer, bytes: Buffer, signature: Buffer): boolean {
-  const key = createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, publicKey]), format: 'der', type: 'spki' });
+  const key = createPublicKey({
+    key: Buffer.concat([PUBLIC_PREFIX, publicKey]),
+    format: 'der',
+    type: 'spki',
+  });
   return nodeVerify(null, bytes, key, signature);
 }

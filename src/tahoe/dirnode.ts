@@ -135,7 +135,11 @@ export class DirnodeReader {
 
   /** The index behind the closing quote. */
   #endOfString(start: number): number | undefined {
-    for (let quote = this.#text.indexOf('"', start + 1); quote !== -1; quote = this.#text.indexOf('"', quote + 1)) {
+    for (
+      let quote = this.#text.indexOf('"', start + 1);
+      quote !== -1;
+      quote = this.#text.indexOf('"', quote + 1)
+    ) {
       let escapes = 0;
       while (this.#text[quote - 1 - escapes] === '\\') {
         escapes += 1;
@@ -160,7 +164,12 @@ export class DirnodeReader {
 
   #onOpen(bracket: string): void {
     this.#depth += 1;
-    if (!this.#isInChildren && bracket === '{' && this.#depth === CHILDREN_DEPTH && this.#lastKey === '"children"') {
+    if (
+      !this.#isInChildren &&
+      bracket === '{' &&
+      this.#depth === CHILDREN_DEPTH &&
+      this.#lastKey === '"children"'
+    ) {
       this.#frame += this.#text.slice(this.#from, this.#at);
       this.#from = this.#at;
       this.#isInChildren = true;
@@ -204,7 +213,11 @@ export class DirnodeReader {
   }
 }
 
-const TYPES: Readonly<Record<Child['kind'], string>> = { file: 'filenode', directory: 'dirnode', unknown: 'unknown' };
+const TYPES: Readonly<Record<Child['kind'], string>> = {
+  file: 'filenode',
+  directory: 'dirnode',
+  unknown: 'unknown',
+};
 
 /**
  * The caps of a link as they may be sent. The node believes the slot it is given: a write cap in the slot for read caps
@@ -245,7 +258,9 @@ export function childrenBody(children: ReadonlyMap<string, ChildLink>, times?: E
     names.add(name);
     const metadata = times ? { ...link.metadata, tahoe: times } : link.metadata;
     // Joined by hand: in an object `__proto__` would be lost and `7` would come first.
-    members.push(`${JSON.stringify(name)}:${JSON.stringify([TYPES[link.kind], { ...capFields(link), metadata }])}`);
+    members.push(
+      `${JSON.stringify(name)}:${JSON.stringify([TYPES[link.kind], { ...capFields(link), metadata }])}`,
+    );
   }
   return Buffer.from(`{${members.join(',')}}`);
 }

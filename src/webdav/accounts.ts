@@ -75,14 +75,19 @@ export function addressGroup(remoteAddress: string): string {
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {
     const tailGroups = tail === '' ? [] : tail.split(':');
-    groups.push(...Array<string>(Math.max(0, 8 - groups.length - tailGroups.length)).fill('0'), ...tailGroups);
+    groups.push(
+      ...Array<string>(Math.max(0, 8 - groups.length - tailGroups.length)).fill('0'),
+      ...tailGroups,
+    );
   }
   return `${groups.slice(0, 4).join(':')}::/64`;
 }
 
 /** How long a try waits after so many failures in a row from its address. */
 export function failureDelayMs(failures: number): number {
-  return failures < FREE_FAILURES ? 0 : Math.min(DELAY_MAX_MS, DELAY_BASE_MS * 2 ** (failures - FREE_FAILURES));
+  return failures < FREE_FAILURES
+    ? 0
+    : Math.min(DELAY_MAX_MS, DELAY_BASE_MS * 2 ** (failures - FREE_FAILURES));
 }
 
 /** What one address has tried lately. Its tries run one after the other. */
@@ -125,7 +130,10 @@ export class Accounts {
    * Who the Authorization header stands for; undefined = nobody, ask for credentials. Throws `unavailable` when more
    * tries wait than are let in. Calls may overlap; the same credentials are verified once.
    */
-  async authenticate(authorization: string | undefined, remoteAddress: string): Promise<Principal | undefined> {
+  async authenticate(
+    authorization: string | undefined,
+    remoteAddress: string,
+  ): Promise<Principal | undefined> {
     const credentials = parseBasic(authorization);
     if (!credentials) {
       return undefined;

@@ -21,7 +21,9 @@ function ask(url: string, path: string, method = 'GET', body = '', patienceMs = 
     let text = '';
     const req = request(`${url}/`, { method, path, agent: false, signal: AbortSignal.timeout(patienceMs) });
     const end = (how: Seen['end']): void => resolve({ status, body: text, end: how });
-    req.on('error', (error) => end(systemCode(error) === 'ABORT_ERR' || error.name === 'AbortError' ? 'silent' : 'broken'));
+    req.on('error', (error) =>
+      end(systemCode(error) === 'ABORT_ERR' || error.name === 'AbortError' ? 'silent' : 'broken'),
+    );
     req.on('response', (res) => {
       status = res.statusCode;
       res.on('data', (bytes: Buffer) => {

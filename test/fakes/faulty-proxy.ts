@@ -258,15 +258,24 @@ class Proxy implements FaultyProxy {
     switch (fault?.do) {
       case 'cut':
         res.flushHeaders();
-        await pipeline(answer, limitTo(fault.afterBytes, res, () => res.write('', () => req.socket.destroy())));
+        await pipeline(
+          answer,
+          limitTo(fault.afterBytes, res, () => res.write('', () => req.socket.destroy())),
+        );
         return;
       case 'stall':
         res.flushHeaders();
-        await pipeline(answer, limitTo(fault.afterBytes, res, () => undefined));
+        await pipeline(
+          answer,
+          limitTo(fault.afterBytes, res, () => undefined),
+        );
         return;
       case 'problem-text':
         res.flushHeaders();
-        await pipeline(answer, limitTo(fault.afterBytes, res, () => res.write(PROBLEM_TEXT)));
+        await pipeline(
+          answer,
+          limitTo(fault.afterBytes, res, () => res.write(PROBLEM_TEXT)),
+        );
         return;
       default:
         await pipeline(answer, res);

@@ -94,7 +94,10 @@ export class MemoryGrid implements Grid {
     }
     const bytes = parsed.kind === 'lit' ? parsed.data : this.#bytesOf(parsed);
     if (range.start < 0 || range.start > range.end || range.end > bytes.length) {
-      throw new FsError(parsed.kind === 'mutable' ? 'conflict' : 'bad-request', 'the range ends behind the file');
+      throw new FsError(
+        parsed.kind === 'mutable' ? 'conflict' : 'bad-request',
+        'the range ends behind the file',
+      );
     }
     const wanted = Buffer.from(bytes.subarray(range.start, range.end));
     return Readable.from(
@@ -161,7 +164,10 @@ export class MemoryGrid implements Grid {
     for (const name of names) {
       const child = thing.children.get(name);
       if (child) {
-        children.set(name, { ...structuredClone(child), writeCap: parsed.isWritable ? child.writeCap : undefined });
+        children.set(name, {
+          ...structuredClone(child),
+          writeCap: parsed.isWritable ? child.writeCap : undefined,
+        });
       }
     }
     return { writeCap: parsed.isWritable ? parsed.text : undefined, readCap: readOnlyText(parsed), children };

@@ -53,7 +53,9 @@ export function realGridSkip(): string | false {
   }
   const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   const venv = process.env['TAHOE_GRID_VENV'] || join(cache, 'tahoe-grid', 'venv-1.20.0');
-  return existsSync(join(venv, 'bin', 'tahoe')) ? false : 'no Tahoe-LAFS here: test/grid/tahoe-grid venv makes one';
+  return existsSync(join(venv, 'bin', 'tahoe'))
+    ? false
+    : 'no Tahoe-LAFS here: test/grid/tahoe-grid venv makes one';
 }
 
 function freePort(): Promise<number> {

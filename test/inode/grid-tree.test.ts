@@ -60,10 +60,17 @@ describe('GridTree writing', () => {
   test('does not believe our mark when somebody put other bytes at the name', async () => {
     const { resource } = await put(tree, '/f', 'ours', { modifiedAtMs: 1_500_000_000_000 });
     const ours = (await grid.list(made.rootCap)).children.get('f');
-    const theirs = await grid.upload({ bytes: Buffer.from('a foreign writer keeps our metadata on the edge, content differs') });
+    const theirs = await grid.upload({
+      bytes: Buffer.from('a foreign writer keeps our metadata on the edge, content differs'),
+    });
     await grid.setChildren(
       made.rootCap,
-      new Map([['f', { kind: 'file' as const, writeCap: undefined, readCap: theirs, metadata: ours?.metadata ?? {} }]]),
+      new Map([
+        [
+          'f',
+          { kind: 'file' as const, writeCap: undefined, readCap: theirs, metadata: ours?.metadata ?? {} },
+        ],
+      ]),
       true,
     );
     const other = await makeTree(grid, { rootCap: made.rootCap });
@@ -193,7 +200,13 @@ describe('GridTree moving and copying', () => {
     const { isNew } = await tree.move(at('/d/e'), at('/f'), overwrite);
     assert.equal(isNew, true);
     assert.equal((await tree.stat(at('/f'))).inodeId, before.inodeId);
-    assert.deepEqual(await dump(tree), { '/a.txt': 'A', '/b.txt': 'B', '/d/': '', '/f/': '', '/f/deep.txt': 'deep' });
+    assert.deepEqual(await dump(tree), {
+      '/a.txt': 'A',
+      '/b.txt': 'B',
+      '/d/': '',
+      '/f/': '',
+      '/f/deep.txt': 'deep',
+    });
   });
 
   test('keeps ETag and time of a moved file', async () => {
@@ -278,7 +291,10 @@ describe('GridTree on odd grids', () => {
     await grid.setChildren(
       made.rootCap,
       new Map([
-        ['odd', { kind: 'unknown' as const, writeCap: undefined, readCap: 'lafs://from_the_future', metadata: {} }],
+        [
+          'odd',
+          { kind: 'unknown' as const, writeCap: undefined, readCap: 'lafs://from_the_future', metadata: {} },
+        ],
         ['none', { kind: 'unknown' as const, writeCap: undefined, readCap: undefined, metadata: {} }],
       ]),
       false,

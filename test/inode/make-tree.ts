@@ -53,7 +53,12 @@ export function at(text: string): TreePath {
   return text.split('/').filter((name) => name !== '');
 }
 
-export async function put(tree: Tree, path: string, content: string | Buffer, options?: WriteOptions): Promise<Changed> {
+export async function put(
+  tree: Tree,
+  path: string,
+  content: string | Buffer,
+  options?: WriteOptions,
+): Promise<Changed> {
   return await tree.write(at(path), Readable.from([Buffer.from(content as string)]), options);
 }
 
@@ -77,4 +82,3 @@ export async function dump(tree: Tree, path = ''): Promise<Record<string, string
   }
   return found;
 }
-

@@ -70,7 +70,11 @@ describe('parseCap', () => {
     ['ro. before an immutable cap is dropped', `ro.${chk}`, chk],
     ['imm. before an immutable cap is dropped', `imm.${chk}`, chk],
     ['ro. before a read cap is dropped', `ro.${readCap}`, readCap],
-    ['hints of an early MDMF cap are dropped', `${capVector('MDMF file').cap}:3:131073`, capVector('MDMF file').cap],
+    [
+      'hints of an early MDMF cap are dropped',
+      `${capVector('MDMF file').cap}:3:131073`,
+      capVector('MDMF file').cap,
+    ],
   ];
   for (const [name, text, want] of prefixed) {
     test(name, () => {
@@ -125,7 +129,12 @@ describe('parseCap', () => {
       fc.property(texts, (text) => {
         const cap = parseCap(text);
         assert.equal(cap.text, text);
-        for (const derived of [readOnlyText(cap), verifyText(cap) ?? '', identityOf(cap), storageIndexOf(cap) ?? '']) {
+        for (const derived of [
+          readOnlyText(cap),
+          verifyText(cap) ?? '',
+          identityOf(cap),
+          storageIndexOf(cap) ?? '',
+        ]) {
           assert.equal(typeof derived, 'string');
         }
       }),
@@ -136,10 +145,16 @@ describe('parseCap', () => {
     const bytes = (length: number): fc.Arbitrary<Buffer> =>
       fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Buffer.from(array));
     fc.assert(
-      fc.property(bytes(16), bytes(32), fc.nat({ max: 255 }), fc.maxSafeNat(), (readKey, uebHash, extra, sizeBytes) => {
-        const fields = { readKey, uebHash, needed: 256 - extra, total: 256, sizeBytes };
-        assert.deepEqual(parseCap(chkText(fields)), { kind: 'chk', text: chkText(fields), ...fields });
-      }),
+      fc.property(
+        bytes(16),
+        bytes(32),
+        fc.nat({ max: 255 }),
+        fc.maxSafeNat(),
+        (readKey, uebHash, extra, sizeBytes) => {
+          const fields = { readKey, uebHash, needed: 256 - extra, total: 256, sizeBytes };
+          assert.deepEqual(parseCap(chkText(fields)), { kind: 'chk', text: chkText(fields), ...fields });
+        },
+      ),
     );
     fc.assert(
       fc.property(
@@ -150,7 +165,11 @@ describe('parseCap', () => {
         fc.constantFrom<'SDMF' | 'MDMF'>('SDMF', 'MDMF'),
         (key, fingerprint, isDirectory, isWritable, format) => {
           const fields = { isDirectory, format, isWritable, key, fingerprint };
-          assert.deepEqual(parseCap(mutableText(fields)), { kind: 'mutable', text: mutableText(fields), ...fields });
+          assert.deepEqual(parseCap(mutableText(fields)), {
+            kind: 'mutable',
+            text: mutableText(fields),
+            ...fields,
+          });
         },
       ),
     );

@@ -96,7 +96,14 @@ describe('Accounts', () => {
   test('lets in who has the password, and nobody else', async () => {
     const gate = await Accounts.create(accounts, manualClock(), LOG2_N);
     assert.deepEqual(await gate.authenticate(basic('alice:correct: horse'), '192.0.2.1'), { name: 'alice' });
-    const others = ['alice:', 'alice:correct', 'alice:correct: horse ', 'Alice:correct: horse', ':correct: horse', ':'];
+    const others = [
+      'alice:',
+      'alice:correct',
+      'alice:correct: horse ',
+      'Alice:correct: horse',
+      ':correct: horse',
+      ':',
+    ];
     for (const [index, wrong] of others.entries()) {
       assert.equal(await gate.authenticate(basic(wrong), `192.0.2.${index + 10}`), undefined, wrong);
     }
@@ -201,7 +208,9 @@ describe('Accounts', () => {
   test('turns away what would pile up, from one address and from many', async () => {
     const gate = await Accounts.create(accounts, systemClock, LOG2_N);
     const burst = async (address: (n: number) => string): Promise<number> => {
-      const tries = Array.from({ length: 100 }, (_, n) => gate.authenticate(basic(`alice:guess${n}`), address(n)));
+      const tries = Array.from({ length: 100 }, (_, n) =>
+        gate.authenticate(basic(`alice:guess${n}`), address(n)),
+      );
       const settled = await Promise.allSettled(tries);
       const rejected = settled.filter((one) => one.status === 'rejected');
       assert.ok(rejected.every((one) => hasCode(one.reason, 'unavailable')));
