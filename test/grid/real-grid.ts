@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { projectDir } from '../project.ts';
 
 const run = promisify(execFile);
 
@@ -28,19 +28,6 @@ export interface RealGrid extends AsyncDisposable {
   readonly dir: string;
   /** A further command of tahoe-grid on this grid, such as `run('pause-storage', '1')`; gives what it printed. */
   run(command: string, ...args: readonly string[]): Promise<string>;
-}
-
-/** The compiled tests lie at another depth than their sources; the script is in the source tree only. */
-function findScript(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) {
-    const parent = dirname(folder);
-    if (parent === folder) {
-      throw new Error('no package.json above the tests');
-    }
-    folder = parent;
-  }
-  return join(folder, 'test', 'grid', 'tahoe-grid');
 }
 
 /**
@@ -77,7 +64,7 @@ function freePort(): Promise<number> {
 
 /** Starts the grid and waits until each gateway has stored something and read it back (1.5 to 6 s). */
 export async function startRealGrid(options: RealGridOptions = {}): Promise<RealGrid> {
-  const script = findScript();
+  const script = join(projectDir, 'test', 'grid', 'tahoe-grid');
   const folder = await mkdtemp(join(tmpdir(), 'real-grid-'));
   const dir = join(folder, 'grid');
   const call = async (command: string, ...args: readonly string[]): Promise<string> =>
