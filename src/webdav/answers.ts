@@ -1,0 +1,122 @@
+// How answers leave: short ones with their length, long ones in pieces that let others have their turn.
+import { once } from 'node:events';
+import { yieldToLoop } from '../base/clock.ts';
+import { FsError } from '../base/errors.ts';
+import type { Exchange } from './exchange.ts';
+import { closeUnlessInStep } from './request-body.ts';
+import { refusalOf } from './status.ts';
+import { errorBody, XML_TYPE } from './xml-writer.ts';
+
+export type HeaderValues = Readonly<Record<string, string | number>>;
+
+/** Characters that are gathered before a write: some 100 entries of a listing, about a millisecond's work. */
+const PIECE_CHARS = 64 * 1024;
+
+export const TEXT_TYPE: string = 'text/plain; charset=utf-8';
+
+/** Sets status and headers; they leave with the first byte of the body. */
+export function startAnswer(exchange: Exchange, status: number, headers: HeaderValues): void {
+  const { response } = exchange;
+  closeUnlessInStep(exchange);
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) {
+    response.setHeader(name, value);
+  }
+}
+
+/** An answer without a body. */
+export function sendEmpty(exchange: Exchange, status: number, headers: HeaderValues = {}): void {
+  startAnswer(exchange, status, headers);
+  if (status !== 204 && status !== 304) {
+    exchange.response.setHeader('Content-Length', 0);
+  }
+  exchange.response.flushHeaders();
+}
+
+/** An answer with a short body; the connection is ended by the frame. */
+export function sendText(
+  exchange: Exchange,
+  status: number,
+  type: string,
+  text: string,
+  headers: HeaderValues = {},
+): void {
+  startAnswer(exchange, status, {
+    ...headers,
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(text),
+  });
+  exchange.response.write(text);
+}
+
+/**
+ * An answer of any length, written as it is made and never faster than the client reads. Between pieces others have
+ * their turn. Fails before the first byte when the first piece can't be made; afterwards the connection has to go.
+ */
+export async function sendPieces(
+  exchange: Exchange,
+  status: number,
+  type: string,
+  parts: Iterable<string>,
+  headers: HeaderValues = {},
+): Promise<void> {
+  const { response, signal } = exchange;
+  let piece = '';
+  for (const part of parts) {
+    piece += part;
+    if (piece.length < PIECE_CHARS) {
+      continue;
+    }
+    if (!response.headersSent) {
+      startAnswer(exchange, status, { ...headers, 'Content-Type': type });
+    }
+    const hasRoom = response.write(piece);
+    piece = '';
+    await (hasRoom ? yieldToLoop() : roomToWrite(exchange));
+    if (signal.aborted) {
+      throw new FsError('aborted', 'the client went away');
+    }
+  }
+  if (response.headersSent) {
+    response.write(piece);
+  } else {
+    sendText(exchange, status, type, piece, headers);
+  }
+}
+
+async function roomToWrite(exchange: Exchange): Promise<void> {
+  try {
+    await once(exchange.response, 'drain', { signal: exchange.signal });
+  } catch (error) {
+    throw new FsError('aborted', 'the client went away', { cause: error });
+  }
+}
+
+/** Tells the client why not; destroys the connection when an answer has already begun. */
+export function sendError(exchange: Exchange, error: unknown): void {
+  const { request, response, parts, signal } = exchange;
+  const refusal = refusalOf(error);
+  if (!signal.aborted && (refusal === undefined || refusal.status >= 500)) {
+    const what = `${request.method} failed`;
+    if (refusal === undefined) {
+      parts.log.error({ err: error }, what);
+    } else {
+      parts.log.warn({ err: error, status: refusal.status }, what);
+    }
+  }
+  if (response.headersSent || signal.aborted) {
+    response.destroy();
+    return;
+  }
+  // What a handler had set for the answer that it did not come to give.
+  for (const name of ['ETag', 'Last-Modified', 'Content-Range', 'Accept-Ranges', 'Cache-Control']) {
+    response.removeHeader(name);
+  }
+  if (refusal === undefined) {
+    sendText(exchange, 500, TEXT_TYPE, 'the server made a mistake; it is in its log\n');
+  } else if (refusal.condition !== undefined) {
+    sendText(exchange, refusal.status, XML_TYPE, errorBody(refusal.condition), refusal.headers);
+  } else {
+    sendText(exchange, refusal.status, TEXT_TYPE, `${refusal.message}\n`, refusal.headers);
+  }
+}

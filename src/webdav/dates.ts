@@ -1,0 +1,34 @@
+// Times as HTTP and WebDAV write them: whole seconds, GMT, and always a valid date whatever the grid says.
+
+const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
+const IMF_OR_RFC850 = /^[A-Z][a-z]{2,8}, \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/;
+const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
+
+function wholeSeconds(ms: number): number {
+  const clamped = Number.isFinite(ms) ? Math.min(Math.max(ms, 0), LAST_MS) : 0;
+  return Math.floor(clamped / 1000) * 1000;
+}
+
+/** The moment of `Last-Modified`, to the second and never later than `nowMs` (RFC 9110, 8.8.2.1). */
+export function lastModifiedMs(modifiedAtMs: number, nowMs: number): number {
+  return wholeSeconds(Math.min(modifiedAtMs, nowMs));
+}
+
+/** RFC 1123: `Sun, 06 Nov 1994 08:49:37 GMT`. */
+export function httpDate(ms: number): string {
+  return new Date(wholeSeconds(ms)).toUTCString();
+}
+
+/** ISO 8601: `1994-11-06T08:49:37Z`. */
+export function isoDate(ms: number): string {
+  return `${new Date(wholeSeconds(ms)).toISOString().slice(0, 19)}Z`;
+}
+
+/** One of HTTP's three date forms, in ms; undefined for anything else, which a condition then ignores. */
+export function parseHttpDate(text: string): number | undefined {
+  const value = text.trim();
+  // Date.parse takes a date without a zone for local time: asctime's form means GMT.
+  const withZone = ASCTIME.test(value) ? `${value} GMT` : IMF_OR_RFC850.test(value) ? value : undefined;
+  const ms = withZone === undefined ? Number.NaN : Date.parse(withZone);
+  return Number.isNaN(ms) ? undefined : ms;
+}

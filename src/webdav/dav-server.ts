@@ -1,0 +1,177 @@
+// The WebDAV server: webdav-server's frame with a handler of our own for every method. Each handler is an async
+// function behind one wrapper, which turns errors into answers and ends every request exactly once.
+//
+// Whoever calls has checked the URL's form and the credentials, and left an Expect header unanswered.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { v2 as webdav } from 'webdav-server';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Tree } from '../inode/tree.ts';
+import { sendError } from './answers.ts';
+import { Exchange, type Principal, type ServerParts } from './exchange.ts';
+import { TahoeFileSystem } from './file-system.ts';
+import { parseUrlPath } from './hrefs.ts';
+import { copy, move } from './methods/copy-move.ts';
+import { remove } from './methods/delete.ts';
+import { get } from './methods/get.ts';
+import { mkcol } from './methods/mkcol.ts';
+import { options } from './methods/options.ts';
+import { propfind } from './methods/propfind.ts';
+import { put } from './methods/put.ts';
+import { notAllowed, notImplemented } from './methods/refused.ts';
+import { linger } from './request-body.ts';
+
+export type { Principal };
+
+export interface DavServerOptions {
+  readonly tree: Tree;
+  /** Empty or `/prefix`. Taken off `request.url` by the caller; put in front of every href here. */
+  readonly baseUrl: string;
+  /** Entries that a PROPFIND of Depth infinity may have. */
+  readonly propfindMax: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+type Handler = (exchange: Exchange) => Promise<void>;
+
+const served: Readonly<Record<string, Handler>> = {
+  OPTIONS: options,
+  HEAD: get,
+  GET: get,
+  PUT: put,
+  DELETE: remove,
+  COPY: copy,
+  MOVE: move,
+  MKCOL: mkcol,
+  PROPFIND: propfind,
+};
+
+const ALLOW = Object.keys(served).join(', ');
+/** Compliance classes (RFC 4918, 18). */
+const CLASSES = '1';
+
+/** What the library has of its own under these names must not be reachable. */
+const refused: readonly string[] = ['POST', 'PATCH', 'PROPPATCH', 'LOCK', 'UNLOCK'];
+
+/** A request on its way through the library. */
+interface Arrival {
+  readonly exchange: Exchange;
+  readonly finished: () => void;
+}
+
+export class DavServer {
+  /** For code that drives the library itself. */
+  readonly files: TahoeFileSystem;
+  readonly #parts: ServerParts;
+  readonly #library: webdav.WebDAVServer;
+  readonly #arrivals = new WeakMap<IncomingMessage, Arrival>();
+
+  constructor(options: DavServerOptions) {
+    const { baseUrl, propfindMax, log, clock } = options;
+    this.files = new TahoeFileSystem(options.tree);
+    this.#parts = { files: this.files, baseUrl, propfindMax, log, clock };
+    this.#library = new webdav.WebDAVServer({
+      rootFileSystem: this.files,
+      httpAuthentication: {
+        askForAuthentication: () => ({}),
+        getUser: (context, callback) => {
+          this.files.expectArrival(context);
+          const name = this.#arrivals.get(context.request)?.exchange.principal?.name ?? '';
+          callback(undefined as unknown as Error, { uid: name, username: name });
+        },
+      },
+      respondWithPaths: true,
+      serverName: 'tahoe-webdav',
+      version: '-', // given, so that the library doesn't read its package.json for it
+    });
+    this.#library.beforeRequest((context, next) => {
+      setCommonHeaders(context.response);
+      next();
+    });
+    for (const [name, handler] of Object.entries(served)) {
+      this.#library.method(name, this.#method(handler));
+    }
+    for (const name of refused) {
+      this.#library.method(name, this.#method(notAllowed));
+    }
+    this.#library.onUnknownMethod(this.#method(notImplemented));
+  }
+
+  /** Answers one request. Resolves when the answer is out, or the client gone; never rejects. */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal | undefined,
+  ): Promise<void> {
+    const target = request.url ?? '/';
+    let exchange = new Exchange(request, response, this.#parts, { names: [], isCollection: true }, principal);
+    try {
+      const url = target === '*' ? exchange.url : parseUrlPath(target);
+      exchange = new Exchange(request, response, this.#parts, url, principal);
+      await new Promise<void>((finished) => {
+        this.#arrivals.set(request, { exchange, finished });
+        const listeners = response.listeners('error');
+        this.#library.executeRequest(request, response);
+        replaceErrorListener(exchange, listeners);
+      });
+    } catch (error) {
+      setCommonHeaders(response);
+      sendError(exchange, error);
+      response.end();
+    }
+  }
+
+  #method(handler: Handler): webdav.HTTPMethod {
+    return {
+      chunked: (context: webdav.HTTPRequestContext, _body: Readable, done: () => void) => {
+        const arrival = this.#arrivals.get(context.request);
+        if (arrival === undefined) {
+          context.response.destroy(); // not by `handle`: nobody vouches for this request
+          return;
+        }
+        void run(arrival, handler, done);
+      },
+    };
+  }
+}
+
+/** The one place where handlers are called: whatever they do, the request ends, and once. */
+async function run({ exchange, finished }: Arrival, handler: Handler, done: () => void): Promise<void> {
+  try {
+    try {
+      await handler(exchange);
+    } catch (error) {
+      sendError(exchange, error);
+    }
+    await linger(exchange);
+  } finally {
+    done();
+    finished();
+  }
+}
+
+/** The library's idea of common headers (CORS for everybody, classes and methods that aren't ours) gives way to ours. */
+function setCommonHeaders(response: ServerResponse): void {
+  for (const name of response.getHeaderNames()) {
+    if (name.startsWith('access-control-') || name === 'www-authenticate') {
+      response.removeHeader(name);
+    }
+  }
+  response.setHeader('Server', 'tahoe-webdav');
+  response.setHeader('DAV', CLASSES);
+  response.setHeader('MS-Author-Via', 'DAV');
+  response.setHeader('Allow', ALLOW);
+}
+
+/** The library prints a response's errors to the console; they are a client's going away, and go to the log. */
+function replaceErrorListener(exchange: Exchange, before: ReadonlyArray<unknown>): void {
+  const { response, parts } = exchange;
+  for (const listener of response.listeners('error')) {
+    if (!before.includes(listener)) {
+      response.off('error', listener as (error: Error) => void);
+    }
+  }
+  response.on('error', (error) => parts.log.debug({ err: error }, 'an answer could not be sent'));
+}

@@ -1,0 +1,56 @@
+// URLs inside headers: Destination, and the resources that an If header names.
+import { FsError } from '../base/errors.ts';
+import type { Exchange } from './exchange.ts';
+import { parseUrlPath, type UrlPath } from './hrefs.ts';
+import { Refusal } from './status.ts';
+
+/**
+ * The path that `url` (absolute, or an absolute path) has on this server; undefined when it is on another host or outside
+ * the base URL. The scheme doesn't count, because TLS may end before us, nor does a user part, which KDE sends along.
+ * Throws bad-request for what is no URL.
+ */
+export function pathOnThisServer(exchange: Exchange, url: string): UrlPath | undefined {
+  const absolute = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(.*)$/is.exec(url);
+  if (absolute === null && !/^\/(?!\/)/.test(url)) {
+    throw new FsError('bad-request', 'a url in a header is neither absolute nor an absolute path');
+  }
+  const [authority, target] = absolute === null ? [undefined, url] : [absolute[1] ?? '', absolute[2] ?? ''];
+  if (authority !== undefined && !isSameHost(authority, exchange.header('host') ?? '')) {
+    return undefined;
+  }
+  const { baseUrl } = exchange.parts;
+  const query = target.search(/[?#]/);
+  if (query >= 0) {
+    // Cutting it off would name another thing: the client forgot to encode a name.
+    throw new FsError('bad-request', 'a url in a header has a query or a fragment');
+  }
+  const path = target === '' ? '/' : target;
+  if (path !== baseUrl && !path.startsWith(`${baseUrl}/`)) {
+    return undefined;
+  }
+  return parseUrlPath(path.slice(baseUrl.length) || '/');
+}
+
+function isSameHost(authority: string, host: string): boolean {
+  return (
+    host !== '' &&
+    withoutDefaultPort(authority.slice(authority.lastIndexOf('@') + 1)) === withoutDefaultPort(host)
+  );
+}
+
+function withoutDefaultPort(host: string): string {
+  return host.toLowerCase().replace(/:(?:80|443)?$/, '');
+}
+
+/** Where COPY and MOVE go to. */
+export function destinationOf(exchange: Exchange): UrlPath {
+  const value = exchange.header('destination');
+  if (value === undefined || value === '') {
+    throw new FsError('bad-request', 'the destination header is missing');
+  }
+  const path = pathOnThisServer(exchange, value);
+  if (path === undefined) {
+    throw new Refusal(502, 'the destination is not on this server');
+  }
+  return path;
+}

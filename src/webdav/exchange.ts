@@ -1,0 +1,103 @@
+// One request and its answer, as the method handlers see it.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../base/clock.ts';
+import { FsError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { TreePath } from '../base/path.ts';
+import type { TahoeFileSystem } from './file-system.ts';
+import { hrefOf, treePathOf, type UrlPath } from './hrefs.ts';
+
+/** Who asks, as far as anybody proved it. */
+export interface Principal {
+  readonly name: string;
+}
+
+/** What all requests of one server share. */
+export interface ServerParts {
+  readonly files: TahoeFileSystem;
+  /** Empty or `/prefix`; already taken off the request's URL. */
+  readonly baseUrl: string;
+  /** Entries that a PROPFIND of Depth infinity may have. */
+  readonly propfindMax: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly parts: ServerParts;
+  readonly principal: Principal | undefined;
+  /** What the request names, in the client's words. */
+  readonly url: UrlPath;
+  /** Fires when the client goes away before it has its answer. */
+  readonly signal: AbortSignal;
+  #isBodyInvited = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    parts: ServerParts,
+    url: UrlPath,
+    principal: Principal | undefined,
+  ) {
+    this.request = request;
+    this.response = response;
+    this.parts = parts;
+    this.url = url;
+    this.principal = principal;
+    const gone = new AbortController();
+    this.signal = gone.signal;
+    response.once('close', () => {
+      if (!response.writableFinished) {
+        gone.abort();
+      }
+    });
+  }
+
+  /** A header's value without the space around it; undefined when it is absent. Repeated ones are joined by commas. */
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return (typeof value === 'string' ? value : value?.join(', '))?.trim();
+  }
+
+  /** What a reading request names; `not-found` for a name that no child is ever shown under. */
+  readPath(): TreePath {
+    const path = treePathOf(this.url.names);
+    if (path === undefined) {
+      throw new FsError('not-found', 'nothing has this name');
+    }
+    return path;
+  }
+
+  /** What a writing request names; `denied` for a name that can't be given. */
+  writePath(): TreePath {
+    return writablePath(this.url);
+  }
+
+  /** The href of what the request names. */
+  href(isCollection: boolean): string {
+    return hrefOf(this.parts.baseUrl, this.url.names, isCollection);
+  }
+
+  /** The client waits for leave to send the body, and has not got it. */
+  get isBodyHeldBack(): boolean {
+    return !this.#isBodyInvited && /(?:^|\W)100-continue(?:$|\W)/i.test(this.header('expect') ?? '');
+  }
+
+  /** Asks for the body if the client waits to be asked. */
+  inviteBody(): void {
+    if (this.isBodyHeldBack) {
+      this.#isBodyInvited = true;
+      this.response.writeContinue();
+    }
+  }
+}
+
+export function writablePath(url: UrlPath): TreePath {
+  const path = treePathOf(url.names);
+  if (path === undefined) {
+    throw new FsError('denied', 'this name can not be used');
+  }
+  return path;
+}

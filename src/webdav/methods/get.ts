@@ -1,0 +1,137 @@
+// GET and HEAD: a file or a range of it, or a page that lists a collection. What is promised in the head is sent whole,
+// or the connection breaks: never a short answer that looks whole.
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { FsError, hasCode, internalError } from '../../base/errors.ts';
+import { type ByteRange, rangeLength } from '../../base/ranges.ts';
+import type { OpenFile } from '../../inode/tree.ts';
+import { sendEmpty, sendPieces, startAnswer } from '../answers.ts';
+import { checkConditions, isRangeWanted, requestedRange, type Validators } from '../conditions.ts';
+import { httpDate } from '../dates.ts';
+import type { Exchange } from '../exchange.ts';
+import { validatorsOf } from '../guards.ts';
+import { LISTING_HEADERS, LISTING_TYPE, listingPage } from '../listing-page.ts';
+import { mediaType } from '../media-types.ts';
+import { Refusal } from '../status.ts';
+
+// A stored page is foreign content on our origin: it may be looked at, but neither run scripts nor call us with the
+// viewer's password. Without PDF, which browsers refuse to show in a sandbox.
+const CONTENT_POLICY =
+  "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:";
+
+export async function get(exchange: Exchange): Promise<void> {
+  const path = exchange.readPath();
+  let file: OpenFile;
+  try {
+    file = await exchange.parts.files.open(path, exchange.signal);
+  } catch (error) {
+    if (hasCode(error, 'is-directory')) {
+      await sendListing(exchange);
+      return;
+    }
+    throw error;
+  }
+  if (exchange.url.isCollection) {
+    throw new FsError('not-found', 'there is a file and no collection of this name');
+  }
+  await sendFile(exchange, file);
+}
+
+async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
+  const { headers } = exchange.request;
+  const { resource } = file;
+  const now = exchange.parts.clock.now();
+  const validators = validatorsOf(resource, now);
+  const head = validatorHeaders(validators);
+  const verdict = checkConditions(headers, validators, true);
+  if (verdict === 'failed') {
+    throw new FsError('precondition', 'a condition of the request does not hold');
+  }
+  if (verdict === 'not-modified') {
+    sendEmpty(exchange, 304, head);
+    return;
+  }
+  const isHead = exchange.request.method === 'HEAD';
+  const header = isHead ? undefined : exchange.header('range');
+  const wanted =
+    header === undefined || !isRangeWanted(headers, validators, now)
+      ? 'whole'
+      : requestedRange(header, resource.sizeBytes);
+  if (wanted === 'unsatisfiable') {
+    throw new Refusal(416, 'the file ends before this range', {
+      headers: { 'Content-Range': `bytes */${resource.sizeBytes}` },
+    });
+  }
+  const range: ByteRange = wanted === 'whole' ? { start: 0, end: resource.sizeBytes } : wanted;
+  const body =
+    isHead || rangeLength(range) === 0 ? undefined : await firstBytes(file, range, exchange.signal);
+  const type = mediaType(resource.name, resource.contentType);
+  startAnswer(exchange, wanted === 'whole' ? 200 : 206, {
+    ...head,
+    'Accept-Ranges': 'bytes',
+    'Content-Type': type,
+    'Content-Length': rangeLength(range),
+    'X-Content-Type-Options': 'nosniff',
+    ...(type === 'application/pdf' ? {} : { 'Content-Security-Policy': CONTENT_POLICY }),
+    ...(wanted === 'whole'
+      ? {}
+      : { 'Content-Range': `bytes ${range.start}-${range.end - 1}/${resource.sizeBytes}` }),
+  });
+  if (body !== undefined) {
+    await sendBody(exchange, body, rangeLength(range));
+  }
+}
+
+function validatorHeaders({ etag, lastModifiedMs }: Validators): Record<string, string> {
+  return {
+    ...(etag === undefined ? {} : { ETag: etag }),
+    'Last-Modified': httpDate(lastModifiedMs),
+    'Cache-Control': 'no-cache', // ask again each time: others write here too
+  };
+}
+
+/** Opens the body and waits until its first bytes are here, so that a failure before them still has a status. */
+async function firstBytes(file: OpenFile, range: ByteRange, signal: AbortSignal): Promise<Readable> {
+  const body = await file.read(range, signal);
+  await new Promise<void>((resolve, reject) => {
+    const settled = (error?: Error): void => {
+      body.off('readable', settled).off('end', settled).off('error', settled).off('close', closed);
+      if (error instanceof Error) {
+        reject(error);
+      } else {
+        resolve();
+      }
+    };
+    const closed = (): void =>
+      settled(body.errored ?? internalError('a body was closed before its first byte'));
+    body.on('readable', settled).on('end', settled).on('error', settled).on('close', closed);
+    if (body.destroyed) {
+      closed();
+    }
+  });
+  return body;
+}
+
+async function sendBody(exchange: Exchange, body: Readable, lengthBytes: number): Promise<void> {
+  let sent = 0;
+  body.on('data', (bytes: Buffer) => {
+    sent += bytes.length;
+  });
+  // An abort by the client destroys the body, an error of the body destroys the response: pipeline does both.
+  await pipeline(body, exchange.response, { end: false });
+  if (sent !== lengthBytes) {
+    throw internalError(`a body of ${lengthBytes} bytes ended after ${sent}`);
+  }
+}
+
+async function sendListing(exchange: Exchange): Promise<void> {
+  const view = await exchange.parts.files.list(exchange.readPath(), exchange.signal);
+  const head = {
+    'Last-Modified': httpDate(validatorsOf(view.self, exchange.parts.clock.now()).lastModifiedMs),
+  };
+  if (exchange.request.method === 'HEAD') {
+    startAnswer(exchange, 200, { ...head, ...LISTING_HEADERS, 'Content-Type': LISTING_TYPE });
+    return;
+  }
+  await sendPieces(exchange, 200, LISTING_TYPE, listingPage(exchange, view), { ...head, ...LISTING_HEADERS });
+}

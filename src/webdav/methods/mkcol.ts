@@ -1,0 +1,28 @@
+// MKCOL: makes an empty collection.
+import { FsError, hasCode } from '../../base/errors.ts';
+import { sendEmpty } from '../answers.ts';
+import type { Exchange } from '../exchange.ts';
+import { guardOf } from '../guards.ts';
+import { hasBody } from '../request-body.ts';
+import { Refusal } from '../status.ts';
+
+export async function mkcol(exchange: Exchange): Promise<void> {
+  const path = exchange.writePath();
+  const guard = await guardOf(exchange);
+  if (await hasBody(exchange)) {
+    throw new Refusal(415, 'a collection is made without a body');
+  }
+  try {
+    if (path.length === 0) {
+      throw new FsError('exists', 'the root is there');
+    }
+    await exchange.parts.files.makeDirectory(path, { guard, signal: exchange.signal });
+  } catch (error) {
+    // Joplin and rclone take 405 for "it is there already" (RFC 4918, 9.3.1).
+    if (hasCode(error, 'exists')) {
+      throw new Refusal(405, 'something of this name is there already', { cause: error });
+    }
+    throw error;
+  }
+  sendEmpty(exchange, 201);
+}

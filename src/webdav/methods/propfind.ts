@@ -1,0 +1,74 @@
+// PROPFIND: one snapshot of a directory (or of all below it) answers the whole request, streamed as it is written down.
+import { hasCode } from '../../base/errors.ts';
+import type { Resource } from '../../inode/tree.ts';
+import { sendPieces } from '../answers.ts';
+import type { Exchange } from '../exchange.ts';
+import { type Depth, depthOf, requireCollection } from '../guards.ts';
+import { encodeName } from '../hrefs.ts';
+import { type Entry, multistatus, parsePropfind } from '../multistatus.ts';
+import { shownName } from '../names.ts';
+import { readBody } from '../request-body.ts';
+import { type Snapshot, walk } from '../walk.ts';
+import { XML_MAX_BYTES } from '../xml-reader.ts';
+import { XML_TYPE } from '../xml-writer.ts';
+
+export async function propfind(exchange: Exchange): Promise<void> {
+  const depth = depthOf(exchange);
+  const wanted = parsePropfind(await readBody(exchange, XML_MAX_BYTES));
+  const found = await read(exchange, depth);
+  const entries = 'view' in found ? entriesOf(exchange, found) : [self(exchange, found)];
+  await sendPieces(exchange, 207, XML_TYPE, multistatus(entries, wanted, exchange.parts.clock.now()));
+}
+
+/** All that is going to be written down: the resource alone, or the directories as they stand now. */
+async function read(exchange: Exchange, depth: Depth): Promise<Resource | Snapshot> {
+  const { signal, parts } = exchange;
+  const path = exchange.readPath();
+  if (depth !== 0) {
+    try {
+      const view = await parts.files.list(path, signal);
+      return depth === 1
+        ? { view, entered: new Map() }
+        : await walk(parts.files, path, view, parts.propfindMax, signal);
+    } catch (error) {
+      if (!hasCode(error, 'not-directory')) {
+        throw error;
+      }
+    }
+  }
+  const resource = await parts.files.stat(path, signal);
+  requireCollection(exchange.url, resource);
+  return resource;
+}
+
+/** The resource asked for, by the name that it was asked for with: clients look for their own spelling. */
+function self(exchange: Exchange, resource: Resource): Entry {
+  return {
+    href: exchange.href(resource.kind === 'directory'),
+    name: exchange.url.names.at(-1) ?? '',
+    resource,
+  };
+}
+
+/** Parents before children. A stack of its own, because directories may lie deeper than generators can be nested. */
+function* entriesOf(exchange: Exchange, snapshot: Snapshot): Iterable<Entry> {
+  const top = self(exchange, snapshot.view.self);
+  yield top;
+  const open = [{ snapshot, href: top.href, children: snapshot.view.children()[Symbol.iterator]() }];
+  const isInRoot = (): boolean => open.length === 1 && exchange.url.names.length === 0;
+  for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
+    const next = at.children.next();
+    if (next.done) {
+      open.pop();
+      continue;
+    }
+    const resource = next.value;
+    const name = shownName(resource.name, isInRoot());
+    const href = `${at.href}${encodeName(name)}${resource.kind === 'directory' ? '/' : ''}`;
+    yield { href, name, resource };
+    const below = at.snapshot.entered.get(resource.name);
+    if (below !== undefined) {
+      open.push({ snapshot: below, href, children: below.view.children()[Symbol.iterator]() });
+    }
+  }
+}

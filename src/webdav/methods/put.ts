@@ -1,0 +1,60 @@
+// PUT: the body becomes the file, whole or not at all.
+import { FsError } from '../../base/errors.ts';
+import type { WriteOptions } from '../../inode/tree.ts';
+import { sendEmpty } from '../answers.ts';
+import { httpDate } from '../dates.ts';
+import type { Exchange } from '../exchange.ts';
+import { guardOf, validatorsOf } from '../guards.ts';
+import { keptMediaType } from '../media-types.ts';
+import { UploadBody } from '../request-body.ts';
+
+/** Date's own bound, in seconds. */
+const LAST_SECOND = 8_640_000_000_000;
+
+export async function put(exchange: Exchange): Promise<void> {
+  if (exchange.url.isCollection) {
+    throw new FsError('is-directory', 'a collection can not be written to');
+  }
+  const path = exchange.writePath();
+  if (exchange.header('content-range') !== undefined) {
+    // RFC 9110, 14.5: a server that stored the part as the whole would destroy the rest.
+    throw new FsError('bad-request', 'a part of a file can not be stored');
+  }
+  const guard = await guardOf(exchange);
+  const body = new UploadBody(exchange.request);
+  const modifiedAtMs = sentTime(exchange);
+  const expectedBytes = expectedLength(exchange);
+  const contentType = keptMediaType(path.at(-1) ?? '', exchange.header('content-type'));
+  const options: WriteOptions = {
+    guard,
+    signal: exchange.signal,
+    onAccepted: () => exchange.inviteBody(),
+    ...(expectedBytes === undefined ? {} : { expectedBytes }),
+    ...(contentType === undefined ? {} : { contentType }),
+    ...(modifiedAtMs === undefined ? {} : { modifiedAtMs }),
+  };
+  try {
+    const { isNew, resource } = await exchange.parts.files.write(path, body, options);
+    const { etag, lastModifiedMs } = validatorsOf(resource, exchange.parts.clock.now());
+    sendEmpty(exchange, isNew ? 201 : 204, {
+      ...(etag === undefined ? {} : { ETag: etag }),
+      'Last-Modified': httpDate(lastModifiedMs),
+      ...(modifiedAtMs === undefined ? {} : { 'X-OC-Mtime': 'accepted' }),
+    });
+  } finally {
+    body.destroy();
+  }
+}
+
+/** Bytes that have to come. Finder sends chunks and announces their sum in a header of its own. */
+function expectedLength(exchange: Exchange): number | undefined {
+  const text = exchange.header('content-length') ?? exchange.header('x-expected-entity-length') ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** The modification time that rclone and the ownCloud family send along: seconds, maybe with a fraction. */
+function sentTime(exchange: Exchange): number | undefined {
+  const text = exchange.header('x-oc-mtime') ?? '';
+  const seconds = /^-?\d{1,13}(?:\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+  return Math.abs(seconds) <= LAST_SECOND ? Math.round(seconds * 1000) : undefined;
+}

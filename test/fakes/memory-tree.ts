@@ -1,0 +1,410 @@
+// An honest Tree in memory: keeps every promise of src/inode/tree.ts but durability. Beyond it, tests can put things there
+// that no client can make (odd names, loops, unknown nodes), and make chosen calls fail or wait.
+import type { Readable } from 'node:stream';
+import { Readable as ReadableStream } from 'node:stream';
+import { type ErrorCode, FsError } from '../../src/base/errors.ts';
+import { isWithin, normalName, type TreePath } from '../../src/base/path.ts';
+import type { ByteRange } from '../../src/base/ranges.ts';
+import type {
+  Changed,
+  ChangeOptions,
+  CopyOptions,
+  DirectoryView,
+  OpenFile,
+  Resource,
+  TransferOptions,
+  Tree,
+  WriteOptions,
+} from '../../src/inode/tree.ts';
+import { sha256 } from '../../src/seal/hash.ts';
+
+interface Common {
+  inodeId: string;
+  modifiedAtMs: number;
+  createdAtMs: number;
+  isWritable: boolean;
+}
+interface FileNode extends Common {
+  kind: 'file';
+  bytes: Buffer;
+  contentType: string | undefined;
+}
+interface DirectoryNode extends Common {
+  kind: 'directory';
+  children: Map<string, Node>;
+}
+interface UnknownNode extends Common {
+  kind: 'unknown';
+}
+type Node = FileNode | DirectoryNode | UnknownNode;
+
+type Operation = 'stat' | 'list' | 'open' | 'read' | 'write' | 'makeDirectory' | 'remove' | 'move' | 'copy';
+
+export class MemoryTree implements Tree {
+  readonly #now: () => number;
+  readonly #root: DirectoryNode;
+  #inodes = 0;
+  /** Called before each operation; throws or waits as a test wants. */
+  before: (operation: Operation, path: TreePath) => void | Promise<void> = () => undefined;
+  /** Bytes per piece of what `read` gives. */
+  pieceBytes: number = 64 * 1024;
+  /** Calls so far, `stat /a/b`. */
+  readonly calls: string[] = [];
+  /** Streams given out by `read` that have neither ended nor been destroyed. */
+  openReads = 0;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+    this.#root = this.#directory();
+  }
+
+  // What tests put there.
+
+  /** Makes a file and the directories above it, whatever the names. */
+  addFile(path: TreePath, content: string | Buffer = '', options: Partial<FileNode> = {}): void {
+    const { directory, name } = this.#place(path);
+    directory.children.set(name, { ...this.#file(Buffer.from(content as string)), ...options });
+  }
+
+  addDirectory(path: TreePath, options: Partial<Common> = {}): void {
+    const { directory, name } = this.#place(path);
+    directory.children.set(name, { ...this.#directory(), ...options });
+  }
+
+  addUnknown(path: TreePath): void {
+    const { directory, name } = this.#place(path);
+    directory.children.set(name, { ...this.#common(), kind: 'unknown' });
+  }
+
+  /** Makes `path` another name of what `target` names: a loop, when that lies above it. */
+  link(path: TreePath, target: TreePath): void {
+    const { directory, name } = this.#place(path);
+    const node = this.#find(target);
+    if (node === undefined) {
+      throw new Error(`nothing at ${target.join('/')}`);
+    }
+    directory.children.set(name, node);
+  }
+
+  /** All files as `a/b`: content. Loops are not followed. */
+  files(): Record<string, string> {
+    const found: Record<string, string> = {};
+    const visit = (node: Node, path: string, above: readonly Node[]): void => {
+      if (node.kind === 'file') {
+        found[path] = node.bytes.toString('utf8');
+      } else if (node.kind === 'directory' && !above.includes(node)) {
+        for (const [name, child] of node.children) {
+          visit(child, path === '' ? name : `${path}/${name}`, [...above, node]);
+        }
+      }
+    };
+    visit(this.#root, '', []);
+    return found;
+  }
+
+  has(path: TreePath): boolean {
+    return this.#find(path) !== undefined;
+  }
+
+  // Tree.
+
+  async stat(path: TreePath): Promise<Resource> {
+    await this.#begin('stat', path);
+    return this.#resource(this.#require(path), path);
+  }
+
+  async list(path: TreePath): Promise<DirectoryView> {
+    await this.#begin('list', path);
+    const node = this.#require(path);
+    if (node.kind !== 'directory') {
+      throw new FsError('not-directory', 'this is no directory');
+    }
+    const resources = Array.from(node.children).map(([name, child]) => this.#resource(child, [name]));
+    resources.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { self: this.#resource(node, path), childCount: resources.length, children: () => resources };
+  }
+
+  async open(path: TreePath): Promise<OpenFile> {
+    await this.#begin('open', path);
+    const node = this.#require(path);
+    if (node.kind !== 'file') {
+      throw new FsError(node.kind === 'directory' ? 'is-directory' : 'denied', 'this can not be read');
+    }
+    const { bytes } = node;
+    return {
+      resource: { ...this.#resource(node, path), sizeBytes: bytes.length },
+      read: async (range, signal) => {
+        await this.#begin('read', path);
+        return this.#stream(bytes, range, signal);
+      },
+    };
+  }
+
+  async write(path: TreePath, body: Readable, options: WriteOptions = {}): Promise<Changed> {
+    body.on('error', () => undefined);
+    await this.#begin('write', path);
+    const old = this.#checkWrite(path, options);
+    options.onAccepted?.();
+    const pieces: Buffer[] = [];
+    try {
+      for await (const piece of body) {
+        pieces.push(piece as Buffer);
+      }
+    } catch (error) {
+      throw error instanceof FsError ? error : new FsError('aborted', 'the body broke off', { cause: error });
+    }
+    const bytes = Buffer.concat(pieces);
+    if (options.expectedBytes !== undefined && options.expectedBytes !== bytes.length) {
+      throw new FsError('bad-request', 'the body has another length than announced');
+    }
+    const current = this.#find(path);
+    if (current !== old) {
+      this.#checkWrite(path, options);
+    }
+    const { directory, name } = this.#parent(path);
+    const node: FileNode = {
+      ...this.#file(bytes),
+      createdAtMs: current?.createdAtMs ?? this.#now(),
+      modifiedAtMs: options.modifiedAtMs ?? this.#now(),
+      contentType: options.contentType,
+    };
+    directory.children.set(name, node);
+    return { isNew: current === undefined, resource: this.#resource(node, path) };
+  }
+
+  async makeDirectory(path: TreePath, options: ChangeOptions = {}): Promise<Changed> {
+    await this.#begin('makeDirectory', path);
+    const current = this.#find(path);
+    options.guard?.(current && this.#resource(current, path));
+    if (current !== undefined) {
+      throw new FsError('exists', 'there already is something of this name');
+    }
+    const { directory, name } = this.#parent(path);
+    requireWritable(directory);
+    const node = this.#directory();
+    directory.children.set(name, node);
+    return { isNew: true, resource: this.#resource(node, path) };
+  }
+
+  async remove(path: TreePath, options: ChangeOptions = {}): Promise<void> {
+    await this.#begin('remove', path);
+    const node = this.#require(path, 'write');
+    if (path.length === 0) {
+      throw new FsError('denied', 'the root can not be removed');
+    }
+    options.guard?.(this.#resource(node, path));
+    const { directory, name } = this.#parent(path);
+    requireWritable(directory);
+    directory.children.delete(name);
+  }
+
+  async move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
+    await this.#begin('move', from);
+    const source = this.#require(from, 'write');
+    const { isNew, target } = this.#checkTransfer(from, to, source, options);
+    const { directory, name } = this.#parent(from);
+    requireWritable(directory);
+    target.directory.children.set(target.name, source);
+    directory.children.delete(name);
+    return { isNew, resource: this.#resource(source, to) };
+  }
+
+  async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
+    await this.#begin('copy', from);
+    const source = this.#require(from);
+    const { isNew, target } = this.#checkTransfer(from, to, source, options);
+    const made = this.#clone(source, options.isShallow === true);
+    target.directory.children.set(target.name, made);
+    return { isNew, resource: this.#resource(made, to) };
+  }
+
+  async #begin(operation: Operation, path: TreePath): Promise<void> {
+    this.calls.push(`${operation} /${path.join('/')}`);
+    await this.before(operation, path);
+  }
+
+  #checkWrite(path: TreePath, options: WriteOptions): Node | undefined {
+    const current = this.#find(path);
+    options.guard?.(current && this.#resource(current, path));
+    if (path.length === 0 || current?.kind === 'directory') {
+      throw new FsError('is-directory', 'a directory stands there');
+    }
+    requireWritable(this.#parent(path).directory);
+    if (current !== undefined) {
+      requireWritable(current);
+    }
+    return current;
+  }
+
+  #checkTransfer(
+    from: TreePath,
+    to: TreePath,
+    source: Node,
+    options: TransferOptions,
+  ): { isNew: boolean; target: { directory: DirectoryNode; name: string } } {
+    options.sourceGuard?.(this.#resource(source, from));
+    if (isWithin(from, to) || isWithin(to, from)) {
+      throw new FsError('denied', 'source and target lie in each other');
+    }
+    const current = this.#find(to);
+    options.guard?.(current && this.#resource(current, to));
+    const target = this.#parent(to);
+    if (current !== undefined && !options.overwrite) {
+      throw new FsError('exists', 'there already is something of this name');
+    }
+    requireWritable(target.directory);
+    return { isNew: current === undefined, target };
+  }
+
+  #clone(node: Node, isShallow: boolean): Node {
+    if (node.kind !== 'directory') {
+      return node.kind === 'file' ? { ...node, inodeId: this.#nextId() } : node;
+    }
+    const made = this.#directory();
+    if (!isShallow) {
+      for (const [name, child] of node.children) {
+        made.children.set(name, this.#clone(child, false));
+      }
+    }
+    return made;
+  }
+
+  /** The directory and the child's own spelling of `name` in it: exact, NFC, NFD. */
+  #find(path: TreePath): Node | undefined {
+    let node: Node | undefined = this.#root;
+    for (const name of path) {
+      node = node?.kind === 'directory' ? childOf(node, name) : undefined;
+    }
+    return node;
+  }
+
+  #require(path: TreePath, purpose: 'read' | 'write' = 'read'): Node {
+    const node = this.#find(path);
+    if (node === undefined) {
+      if (purpose === 'write') {
+        this.#parentForErrors(path);
+      }
+      throw new FsError('not-found', 'there is nothing of this name');
+    }
+    return node;
+  }
+
+  #parentForErrors(path: TreePath): void {
+    for (let depth = 1; depth < path.length; depth += 1) {
+      const above = this.#find(path.slice(0, depth));
+      if (above !== undefined && above.kind !== 'directory') {
+        throw new FsError('not-directory', 'the path leads through a file');
+      }
+    }
+  }
+
+  #parent(path: TreePath): { directory: DirectoryNode; name: string } {
+    const name = path.at(-1);
+    if (name === undefined) {
+      throw new FsError('denied', 'the root can not be changed');
+    }
+    this.#parentForErrors(path);
+    const directory = this.#find(path.slice(0, -1));
+    if (directory === undefined) {
+      throw new FsError('parent-missing', 'the directory that is to hold it is missing');
+    }
+    if (directory.kind !== 'directory') {
+      throw new FsError('not-directory', 'the path leads through a file');
+    }
+    return { directory, name: spelling(directory, name) ?? normalName(name) };
+  }
+
+  /** As `#parent`, but makes what is missing and takes the name as it is. */
+  #place(path: TreePath): { directory: DirectoryNode; name: string } {
+    let directory = this.#root;
+    for (const name of path.slice(0, -1)) {
+      const next = directory.children.get(name) ?? this.#directory();
+      if (next.kind !== 'directory') {
+        throw new Error(`${name} is no directory`);
+      }
+      directory.children.set(name, next);
+      directory = next;
+    }
+    return { directory, name: path.at(-1) ?? '' };
+  }
+
+  #stream(bytes: Buffer, range: ByteRange, signal: AbortSignal | undefined): Readable {
+    const { pieceBytes } = this;
+    let offset = range.start;
+    this.openReads += 1;
+    const begin = async (): Promise<void> => this.before('read', []);
+    const stream = new ReadableStream({
+      read() {
+        void begin().then(
+          () => {
+            const end = Math.min(range.end, offset + pieceBytes);
+            this.push(offset < end ? bytes.subarray(offset, end) : null);
+            offset = end;
+          },
+          (error: Error) => this.destroy(error),
+        );
+      },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    stream.once('close', () => {
+      this.openReads -= 1;
+    });
+    return stream;
+  }
+
+  #resource(node: Node, path: TreePath): Resource {
+    return {
+      kind: node.kind,
+      name: path.at(-1) ?? '',
+      inodeId: node.inodeId,
+      sizeBytes: node.kind === 'file' ? node.bytes.length : undefined,
+      etag: node.kind === 'file' ? `"${sha256(node.bytes).toString('base64url').slice(0, 22)}"` : undefined,
+      modifiedAtMs: node.modifiedAtMs,
+      createdAtMs: node.createdAtMs,
+      contentType: node.kind === 'file' ? node.contentType : undefined,
+      isWritable: node.isWritable,
+    };
+  }
+
+  #nextId(): string {
+    this.#inodes += 1;
+    return `inode-${this.#inodes}`;
+  }
+
+  #common(): Common {
+    const now = this.#now();
+    return { inodeId: this.#nextId(), modifiedAtMs: now, createdAtMs: now, isWritable: true };
+  }
+
+  #file(bytes: Buffer): FileNode {
+    return { ...this.#common(), kind: 'file', bytes, contentType: undefined };
+  }
+
+  #directory(): DirectoryNode {
+    return { ...this.#common(), kind: 'directory', children: new Map() };
+  }
+}
+
+function spelling(directory: DirectoryNode, name: string): string | undefined {
+  return [name, name.normalize('NFC'), name.normalize('NFD')].find((form) => directory.children.has(form));
+}
+
+function childOf(directory: DirectoryNode, name: string): Node | undefined {
+  const form = spelling(directory, name);
+  return form === undefined ? undefined : directory.children.get(form);
+}
+
+function requireWritable(node: Node): void {
+  if (!node.isWritable) {
+    throw new FsError('read-only', 'this can not be changed');
+  }
+}
+
+/** A `before` hook: the calls of `operation` fail with `code`. */
+export function failing(operation: Operation, code: ErrorCode): MemoryTree['before'] {
+  return (called) => {
+    if (called === operation) {
+      throw new FsError(code, `the test makes ${operation} fail`);
+    }
+  };
+}
