@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The command. CommonJS, because libuv reads UV_THREADPOOL_SIZE once, and inside an ES module it has already done so.
 // Says plainly what is missing on this machine before the program itself is loaded.
 const os: typeof import('node:os') = require('node:os');
