@@ -54,7 +54,7 @@ export function parseListenAddress(text: string): ListenAddress {
   const v6 = match.groups?.['v6'];
   const host = v6 ?? match.groups?.['host'] ?? '';
   if (v6 === undefined ? host !== '' && isIP(host) === 0 && !isHostName(host) : !isIPv6(v6)) {
-    throw malformed(text, 'HOST:PORT, [IPV6]:PORT, :PORT, localhost:PORT or unix:/PATH');
+    throw malformed(text, suggestAddress(text));
   }
   return { kind: 'tcp', host: host.toLowerCase(), port };
 }

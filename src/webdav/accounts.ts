@@ -1,7 +1,7 @@
 // Who may come in: HTTP Basic (RFC 7617) against scrypt hashes kept in memory. A wrong name costs what a wrong
 // password costs; guessing is slowed per address and can fill neither the processor nor memory; credentials that were
 // verified are known again by an HMAC for some minutes, so that a client that sends them with each request pays once.
-import { type Clock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
 import { SingleFlight } from '../base/single-flight.ts';

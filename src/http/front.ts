@@ -1,0 +1,249 @@
+// The door: every request passes here before anything knows what it is about. It guards the form of the request, the
+// host and origin, who asks and how much; then it hands the request on with a URL that has one reading only.
+// No request can end the process, hang it, or make it allocate by what a header claims.
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createSecureContext } from 'node:tls';
+import type { Clock } from '../base/clock.ts';
+import { FsError, hasCode } from '../base/errors.ts';
+import type { ListenAddress } from '../base/listen-address.ts';
+import type { Logger } from '../base/log.ts';
+import { checkFraming } from './framing.ts';
+import { type Authority, checkOrigin, createHostCheck, parseAuthority } from './host.ts';
+import { DEFAULT_LIMITS, HttpServer, type ServerLimits, type TlsMaterial } from './http-server.ts';
+import { type Listeners, openListeners } from './listeners.ts';
+import { boundUnreadBody, isRefusal, type Refusal, refusal, refuse } from './refusal.ts';
+import { createRoutes, reservedPath, type Routes } from './routes.ts';
+import { belowBase, formatTarget, readTarget, type Target } from './target.ts';
+
+/**
+ * Who an Authorization header stands for; undefined = nobody, ask for credentials. `unavailable` = ask again later.
+ * `remoteAddress` is empty for unix sockets.
+ */
+export type Authenticate<P> = (authorization: string | undefined, remoteAddress: string) => Promise<P | undefined>;
+
+/**
+ * Answers a request whose `url` is below the base, canonical and safe to split. For PUT it sends `100 Continue`
+ * itself (`response.writeContinue()`), once nothing stands against the upload. A rejection becomes a 500.
+ */
+export type Handle<P> = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  principal: P | undefined,
+) => void | Promise<void>;
+
+export interface FrontOptions<P> {
+  readonly listen: readonly ListenAddress[];
+  /** PEM files; with them every TCP address speaks TLS only. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** '' or `/dav`, `/a/b`: names as they are, not encoded. */
+  readonly baseUrl: string;
+  /** Names, beside those listened on, under which this server may be asked where there are no accounts. */
+  readonly allowedHosts: readonly string[];
+  /** Absent = there are no accounts, everybody may come in. */
+  readonly authenticate?: Authenticate<P> | undefined;
+  readonly handle: Handle<P>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface Front extends AsyncDisposable {
+  /** `http://127.0.0.1:8080/dav/` each, in the order of `listen`; a unix socket is `unix:/PATH`. */
+  readonly addresses: readonly string[];
+  /** Accepts no more, lets what runs end, and cuts what still runs after `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="tahoe-webdav", charset="UTF-8"' };
+
+/**
+ * Listens on every address, or on none: throws `unavailable` for one that is taken, `denied` for one that this user
+ * may not have, `bad-config` for one that can't be and for TLS files that can't be used.
+ */
+export async function startFront<P>(options: FrontOptions<P>): Promise<Front> {
+  const tls = options.tls ? await readTls(options.tls) : undefined;
+  const door = new Door(options);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { log, clock } = options;
+  const { servers, origins }: Listeners = await openListeners(options.listen, tls ? 'https' : 'http', (kind) => {
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => door.enter(request, response);
+    return new HttpServer({ tls: kind === 'tcp' ? tls : undefined, limits, onRequest, log, clock });
+  });
+  const path = formatTarget(door.base, true, '');
+  const stop = async (graceMs: number): Promise<void> => {
+    using _timer = clock.after(graceMs, () => {
+      for (const server of servers) {
+        server.cut();
+      }
+    });
+    await Promise.all(servers.map((server) => server.stop()));
+  };
+  return {
+    addresses: origins.map((origin) => (origin.startsWith('unix:') ? origin : `${origin}${path}`)),
+    stop,
+    [Symbol.asyncDispose]: () => stop(0),
+  };
+}
+
+async function readTls(files: { readonly certFile: string; readonly keyFile: string }): Promise<TlsMaterial> {
+  const read = (option: string, file: string): Promise<Buffer> =>
+    readFile(file).catch((error: unknown) => {
+      throw new FsError('bad-config', `can't read ${option} ${file}`, { cause: error });
+    });
+  const [cert, key] = [await read('--cert', files.certFile), await read('--key', files.keyFile)];
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new FsError('bad-config', `${files.certFile} and ${files.keyFile} are no certificate and its key in PEM form`, {
+      cause: error,
+    });
+  }
+  return { cert, key };
+}
+
+class Door<P> {
+  readonly base: readonly string[];
+  readonly #options: FrontOptions<P>;
+  readonly #isHostKnown: (host: string) => boolean;
+  readonly #routes: Routes = createRoutes();
+
+  constructor(options: FrontOptions<P>) {
+    this.#options = options;
+    this.base = options.baseUrl.split('/').filter((name) => name !== '');
+    this.#isHostKnown = createHostCheck(options.listen, options.allowedHosts);
+  }
+
+  enter(request: IncomingMessage, response: ServerResponse): void {
+    const { clock, log } = this.#options;
+    // A stream without a listener for its errors ends the process.
+    request.on('error', (error) => log.debug({ err: error }, 'request broke off'));
+    response.on('error', (error) => log.debug({ err: error }, 'answer broke off'));
+    response.once('finish', () => boundUnreadBody(request, clock));
+    this.#logAccess(request, response);
+    this.#pass(request, response).catch((error: unknown) => this.#fail(response, error));
+  }
+
+  async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = checkFraming(request) ?? readTarget(request.method ?? '', request.url ?? '');
+    if (isRefusal(target)) {
+      this.#refuse(request, response, target);
+      return;
+    }
+    const below = belowBase(target.segments, this.base);
+    const open = this.#routes.open.get(reservedPath(below ?? []) ?? reservedPath(target.segments) ?? '');
+    if (open) {
+      await open(request, response);
+      return;
+    }
+    const no = this.#checkAsked(request, target) ?? (below ? undefined : refusal(404, 'nothing is served here'));
+    if (no || !below) {
+      this.#refuse(request, response, no ?? refusal(404, 'nothing is served here'));
+      return;
+    }
+    const admitted = await this.#admit(request);
+    if (isRefusal(admitted)) {
+      this.#refuse(request, response, admitted);
+    } else if (!response.destroyed) {
+      await this.#handOn(request, response, admitted.principal, below, target);
+    }
+  }
+
+  /** The host that was asked for, and the page that asked. */
+  #checkAsked(request: IncomingMessage, target: Target): Refusal | undefined {
+    const host = target.authority ?? request.headers.host ?? '';
+    const asked: Authority | undefined = parseAuthority(host);
+    if (!asked) {
+      return refusal(400, 'the Host header is missing or malformed');
+    }
+    request.headers.host = host;
+    if (!this.#options.authenticate && !this.#isHostKnown(asked.host)) {
+      return refusal(421, 'this server is not known by that name; it can be allowed with --allowed-host');
+    }
+    return checkOrigin(request.method ?? '', request.headers.origin, asked);
+  }
+
+  async #admit(request: IncomingMessage): Promise<{ readonly principal: P | undefined } | Refusal> {
+    const { authenticate } = this.#options;
+    const { authorization } = request.headers;
+    // Nobody behind the front has a use for it, so nobody can log it.
+    delete request.headers.authorization;
+    if (!authenticate) {
+      return { principal: undefined };
+    }
+    try {
+      const principal = await authenticate(authorization, request.socket.remoteAddress ?? '');
+      return principal === undefined ? refusal(401, 'a name and password are needed', CHALLENGE) : { principal };
+    } catch (error) {
+      if (hasCode(error, 'unavailable')) {
+        return refusal(503, 'too many logins at once', { 'Retry-After': '5' });
+      }
+      throw error;
+    }
+  }
+
+  async #handOn(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: P | undefined,
+    below: readonly string[],
+    target: Target,
+  ): Promise<void> {
+    const reserved = reservedPath(below);
+    if (reserved !== undefined) {
+      const route = this.#routes.guarded.get(reserved);
+      if (route) {
+        await route(request, response);
+      } else {
+        this.#refuse(request, response, refusal(404, 'nothing is served here'));
+      }
+      return;
+    }
+    request.url = formatTarget(below, target.endsWithSlash, target.query);
+    if (request.method !== 'PUT' && request.headers.expect !== undefined) {
+      response.writeContinue();
+    }
+    await this.#options.handle(request, response, principal);
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, no: Refusal): void {
+    refuse(request, response, no, this.#options.clock);
+  }
+
+  /** Whatever was thrown past everybody else is a bug. */
+  #fail(response: ServerResponse, error: unknown): void {
+    this.#options.log.error({ err: error }, 'a request failed unexpectedly');
+    if (response.headersSent) {
+      response.destroy();
+    } else {
+      response.statusCode = 500;
+      response.setHeader('Content-Length', 0);
+      response.end();
+    }
+  }
+
+  /** One line a request, at level debug only: names are the user's own business. */
+  #logAccess(request: IncomingMessage, response: ServerResponse): void {
+    const { log, clock } = this.#options;
+    if (!log.isLevelEnabled('debug')) {
+      return;
+    }
+    const startMs = clock.monotonicMs();
+    const { method, url = '', socket } = request;
+    const path = url.replace(/\?.*$/s, '');
+    const sentBytes = socket.bytesWritten;
+    response.once('close', () => {
+      log.debug(
+        {
+          method,
+          path,
+          status: response.statusCode,
+          ms: Math.round(clock.monotonicMs() - startMs),
+          bytes: socket.bytesWritten - sentBytes,
+          ...(response.writableFinished ? {} : { cut: true }),
+        },
+        'request',
+      );
+    });
+  }
+}
