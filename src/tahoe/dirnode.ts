@@ -8,6 +8,7 @@ import { FsError } from '../base/errors.ts';
 import { normalName } from '../base/path.ts';
 import { parseCap, readOnlyText } from './caps.ts';
 import type { Child, ChildLink, EdgeMetadata, Listing } from './grid.ts';
+import { fieldsOf, parseLooseJson } from './loose-json.ts';
 
 /** Children are parsed so many at a time. */
 const PAGE_CHILDREN = 256;
@@ -22,47 +23,25 @@ const KINDS: ReadonlyMap<unknown, Child['kind']> = new Map([
   ['dirnode', 'directory'],
 ]);
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** JSON as Python writes it: numbers that JSON lacks become null. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Only outside of strings: the first alternative steps over those.
-    const repaired = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (token) =>
-      token.startsWith('"') ? token : 'null',
-    );
-    try {
-      return JSON.parse(repaired);
-    } catch (error) {
-      // Not as the cause: a parser quotes what it stumbles over, and that may be a cap.
-      const what = error instanceof SyntaxError ? 'is no JSON' : 'could not be parsed';
-      throw new FsError('unavailable', `the node's description of a directory ${what}`);
-    }
-  }
-}
-
 function reviveChild(value: unknown): Child {
   const [type, fields] = Array.isArray(value) ? (value as unknown[]) : [];
-  const known = isObject(fields) ? fields : {};
+  const known = fieldsOf(fields);
   return {
     kind: KINDS.get(type) ?? 'unknown',
     writeCap: textOf(known['rw_uri']),
     readCap: textOf(known['ro_uri']),
-    metadata: isObject(known['metadata']) ? known['metadata'] : {},
+    metadata: fieldsOf(known['metadata']),
   };
 }
 
 /** Takes the text of a directory's `t=json` piece by piece, then gives the listing. */
 export class DirnodeReader {
-  readonly #children = new Map<string, Child>();
+  /** Undefined until the children begin. */
+  #children: Map<string, Child> | undefined;
   /** Names and values in turn, as JSON texts, not parsed yet. */
   #page: string[] = [];
   /** The document without its children. */
@@ -95,16 +74,17 @@ export class DirnodeReader {
   /** The listing of the directory behind `dirCap`. Throws `bad-cap` where the node knows no directory there. */
   finish(): Listing {
     this.#parsePage();
-    const whole = parseJson(this.#frame + (this.#isInChildren ? '' : this.#text.slice(this.#from)));
+    const whole = parseLooseJson(this.#frame + (this.#isInChildren ? '' : this.#text.slice(this.#from)));
     const [type, fields] = Array.isArray(whole) ? (whole as unknown[]) : [];
     if (type === 'filenode' || type === 'unknown') {
       throw new FsError('bad-cap', 'the node knows no directory behind this cap');
     }
-    const readCap = isObject(fields) ? textOf(fields['ro_uri']) : undefined;
-    if (type !== 'dirnode' || !isObject(fields) || readCap === undefined || !isObject(fields['children'])) {
+    const frame = fieldsOf(fields);
+    const readCap = textOf(frame['ro_uri']);
+    if (type !== 'dirnode' || readCap === undefined || this.#children === undefined) {
       throw new FsError('unavailable', 'the node described something that is no directory');
     }
-    return { writeCap: textOf(fields['rw_uri']), readCap, children: this.#children };
+    return { writeCap: textOf(frame['rw_uri']), readCap, children: this.#children };
   }
 
   /** Takes one token; false when the text that is here does not hold a whole one. */
@@ -173,6 +153,7 @@ export class DirnodeReader {
       this.#frame += this.#text.slice(this.#from, this.#at);
       this.#from = this.#at;
       this.#isInChildren = true;
+      this.#children = new Map();
     }
   }
 
@@ -205,10 +186,10 @@ export class DirnodeReader {
   }
 
   #parsePage(): void {
-    const parsed = parseJson(`[${this.#page.join(',')}]`) as unknown[];
+    const parsed = parseLooseJson(`[${this.#page.join(',')}]`) as unknown[];
     this.#page = [];
     for (let i = 0; i + 1 < parsed.length; i += 2) {
-      this.#children.set(String(parsed[i]), reviveChild(parsed[i + 1]));
+      this.#children?.set(String(parsed[i]), reviveChild(parsed[i + 1]));
     }
   }
 }

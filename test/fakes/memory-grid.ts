@@ -2,7 +2,7 @@
 // and open nothing more. What a node does and does not do is what the Grid contract suite says.
 import { Readable } from 'node:stream';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
-import { FsError } from '../../src/base/errors.ts';
+import { FsError, internalError } from '../../src/base/errors.ts';
 import { normalName } from '../../src/base/path.ts';
 import type { ByteRange } from '../../src/base/ranges.ts';
 import { sha256 } from '../../src/seal/hash.ts';
@@ -94,10 +94,9 @@ export class MemoryGrid implements Grid {
     }
     const bytes = parsed.kind === 'lit' ? parsed.data : this.#bytesOf(parsed);
     if (range.start < 0 || range.start > range.end || range.end > bytes.length) {
-      throw new FsError(
-        parsed.kind === 'mutable' ? 'conflict' : 'bad-request',
-        'the range ends behind the file',
-      );
+      throw parsed.kind === 'mutable'
+        ? new FsError('conflict', 'the range ends behind the file')
+        : internalError('the range ends behind the file');
     }
     const wanted = Buffer.from(bytes.subarray(range.start, range.end));
     return Readable.from(
