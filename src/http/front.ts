@@ -13,14 +13,17 @@ import { type Authority, checkOrigin, createHostCheck, parseAuthority } from './
 import { DEFAULT_LIMITS, HttpServer, type ServerLimits, type TlsMaterial } from './http-server.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { boundUnreadBody, isRefusal, type Refusal, refusal, refuse } from './refusal.ts';
-import { createRoutes, reservedPath, type Routes } from './routes.ts';
+import { createRoutes, type Routes, reservedPath } from './routes.ts';
 import { belowBase, formatTarget, readTarget, type Target } from './target.ts';
 
 /**
  * Who an Authorization header stands for; undefined = nobody, ask for credentials. `unavailable` = ask again later.
  * `remoteAddress` is empty for unix sockets.
  */
-export type Authenticate<P> = (authorization: string | undefined, remoteAddress: string) => Promise<P | undefined>;
+export type Authenticate<P> = (
+  authorization: string | undefined,
+  remoteAddress: string,
+) => Promise<P | undefined>;
 
 /**
  * Answers a request whose `url` is below the base, canonical and safe to split. For PUT it sends `100 Continue`
@@ -66,10 +69,15 @@ export async function startFront<P>(options: FrontOptions<P>): Promise<Front> {
   const door = new Door(options);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { log, clock } = options;
-  const { servers, origins }: Listeners = await openListeners(options.listen, tls ? 'https' : 'http', (kind) => {
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void => door.enter(request, response);
-    return new HttpServer({ tls: kind === 'tcp' ? tls : undefined, limits, onRequest, log, clock });
-  });
+  const { servers, origins }: Listeners = await openListeners(
+    options.listen,
+    tls ? 'https' : 'http',
+    (kind) => {
+      const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+        door.enter(request, response);
+      return new HttpServer({ tls: kind === 'tcp' ? tls : undefined, limits, onRequest, log, clock });
+    },
+  );
   const path = formatTarget(door.base, true, '');
   const stop = async (graceMs: number): Promise<void> => {
     using _timer = clock.after(graceMs, () => {
@@ -95,9 +103,8 @@ async function readTls(files: { readonly certFile: string; readonly keyFile: str
   try {
     createSecureContext({ cert, key });
   } catch (error) {
-    throw new FsError('bad-config', `${files.certFile} and ${files.keyFile} are no certificate and its key in PEM form`, {
-      cause: error,
-    });
+    const message = `${files.certFile} and ${files.keyFile} are no certificate and its key in PEM form`;
+    throw new FsError('bad-config', message, { cause: error });
   }
   return { cert, key };
 }
@@ -136,7 +143,8 @@ class Door<P> {
       await open(request, response);
       return;
     }
-    const no = this.#checkAsked(request, target) ?? (below ? undefined : refusal(404, 'nothing is served here'));
+    const no =
+      this.#checkAsked(request, target) ?? (below ? undefined : refusal(404, 'nothing is served here'));
     if (no || !below) {
       this.#refuse(request, response, no ?? refusal(404, 'nothing is served here'));
       return;
@@ -173,7 +181,9 @@ class Door<P> {
     }
     try {
       const principal = await authenticate(authorization, request.socket.remoteAddress ?? '');
-      return principal === undefined ? refusal(401, 'a name and password are needed', CHALLENGE) : { principal };
+      return principal === undefined
+        ? refusal(401, 'a name and password are needed', CHALLENGE)
+        : { principal };
     } catch (error) {
       if (hasCode(error, 'unavailable')) {
         return refusal(503, 'too many logins at once', { 'Retry-After': '5' });

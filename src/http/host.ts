@@ -59,7 +59,11 @@ export function createHostCheck(
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND']);
 
 /** Refuses a write that another site's page asks for. Programs other than browsers send no Origin. */
-export function checkOrigin(method: string, origin: string | undefined, asked: Authority): Refusal | undefined {
+export function checkOrigin(
+  method: string,
+  origin: string | undefined,
+  asked: Authority,
+): Refusal | undefined {
   if (origin === undefined || READS.has(method)) {
     return undefined;
   }

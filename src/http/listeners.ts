@@ -59,7 +59,10 @@ async function openTcp(address: TcpAddress, scheme: string, create: () => HttpSe
     return openTcp({ ...address, host: '0.0.0.0' }, scheme, create);
   }
   const shown = host === '' ? '::' : host;
-  return { servers: [server], origin: `${scheme}://${showListenAddress({ ...address, host: shown, port: portOf(server) })}` };
+  return {
+    servers: [server],
+    origin: `${scheme}://${showListenAddress({ ...address, host: shown, port: portOf(server) })}`,
+  };
 }
 
 /** Both families on one port: clients take whichever address `localhost` resolves to first. */
@@ -179,6 +182,10 @@ function listenError(address: ListenAddress, error: unknown): FsError {
     case 'ENOTDIR':
       return new FsError('bad-config', `the folder of ${shown} is not there`, options);
     default:
-      return new FsError('unavailable', `can't listen on ${shown} (${systemCode(error) ?? 'unknown reason'})`, options);
+      return new FsError(
+        'unavailable',
+        `can't listen on ${shown} (${systemCode(error) ?? 'unknown reason'})`,
+        options,
+      );
   }
 }

@@ -56,7 +56,6 @@ function readSegments(path: string): readonly string[] | Refusal {
       return refusal(400, 'the URL has a . or .. segment');
     }
     // \p{Cc} would be more than is meant: U+0080 to U+009F can stand in a name.
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
     if (/[/\\\u0000-\u001f\u007f]/.test(name)) {
       return refusal(400, 'the URL has a separator or control character in a name');
     }
@@ -72,6 +71,9 @@ export function formatTarget(segments: readonly string[], endsWithSlash: boolean
 }
 
 /** The segments below the base, or undefined where the target lies outside of it. */
-export function belowBase(segments: readonly string[], base: readonly string[]): readonly string[] | undefined {
+export function belowBase(
+  segments: readonly string[],
+  base: readonly string[],
+): readonly string[] | undefined {
   return base.every((name, index) => segments[index] === name) ? segments.slice(base.length) : undefined;
 }

@@ -26,7 +26,10 @@ describe('parseListenAddress', () => {
   for (const [text, host, port, isLocal] of good) {
     test(`reads ${text}`, () => {
       const address = parseListenAddress(text);
-      assert.deepEqual(address, port === undefined ? { kind: 'unix', path: host } : { kind: 'tcp', host, port });
+      assert.deepEqual(
+        address,
+        port === undefined ? { kind: 'unix', path: host } : { kind: 'tcp', host, port },
+      );
       assert.equal(isLocalOnly(address), isLocal);
       assert.equal(showListenAddress(address), text.toLowerCase());
     });

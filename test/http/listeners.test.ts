@@ -119,7 +119,8 @@ describe('startFront, addresses', () => {
 
   test('replaces a socket that a killed server left', async () => {
     const path = join(folder, 'stale.sock');
-    const killed = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+    const killed =
+      "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
     spawnSync(process.execPath, ['-e', killed, path]);
     assert.ok(statSync(path).isSocket());
     await using front = await start([`unix:${path}`]);
@@ -143,7 +144,8 @@ describe('startFront, addresses', () => {
   });
 });
 
-const needsOpenssl = spawnSync('openssl', ['version']).status === 0 ? {} : { skip: 'openssl is not installed' };
+const needsOpenssl =
+  spawnSync('openssl', ['version']).status === 0 ? {} : { skip: 'openssl is not installed' };
 
 describe('startFront, TLS', needsOpenssl, () => {
   let folder: string;
@@ -152,7 +154,8 @@ describe('startFront, TLS', needsOpenssl, () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'front-tls-'));
     [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-    const args = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost';
+    const args =
+      'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost';
     execFileSync('openssl', [...args.split(' '), '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
   });
   after(() => rmSync(folder, { recursive: true }));
