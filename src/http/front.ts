@@ -103,10 +103,17 @@ async function readTls(files: { readonly certFile: string; readonly keyFile: str
   try {
     createSecureContext({ cert, key });
   } catch (error) {
-    const message = `${files.certFile} and ${files.keyFile} are no certificate and its key in PEM form`;
-    throw new FsError('bad-config', message, { cause: error });
+    throw unusablePair(files, error);
   }
   return { cert, key };
+}
+
+function unusablePair(
+  files: { readonly certFile: string; readonly keyFile: string },
+  cause: unknown,
+): FsError {
+  const message = `${files.certFile} and ${files.keyFile} are no certificate and its key in PEM form`;
+  return new FsError('bad-config', message, { cause });
 }
 
 class Door<P> {
