@@ -3,7 +3,18 @@
 // beside this one leaves no half of a build. There is no silent way round: without sqlite3 nothing starts.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
-import { access, copyFile, cp, mkdir, mkdtemp, realpath, rename, rm } from 'node:fs/promises';
+import {
+  access,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -132,6 +143,11 @@ async function copySources(sqlite: Sqlite, dir: string): Promise<void> {
   for (const part of ['package.json', 'binding.gyp', 'src', 'deps']) {
     await cp(join(sqlite.dir, part), join(dir, part), { recursive: true });
   }
+  // Left alone, the build takes the newest Node-API of the running Node, and an older Node that opens the same files
+  // later dies of it (built by Node 24, segmentation fault in Node 20). Ready binaries are made for version 6, too.
+  const recipe = join(dir, 'binding.gyp');
+  const text = await readFile(recipe, 'utf8');
+  await writeFile(recipe, text.replaceAll('<(napi_build_version)', '6'));
   // gyp writes beside whatever it depends on, so that must lie inside, too.
   const addonApi = dirname(sqlite.require.resolve('node-addon-api/package.json'));
   await cp(addonApi, join(dir, 'node_modules', 'node-addon-api'), { recursive: true });
