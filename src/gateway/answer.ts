@@ -49,11 +49,17 @@ export function errorAnswer(error: WebError, accept: string | undefined): Answer
   if (error.status === 500 && wantsHtml) {
     return page(500, 'Exception', error.message);
   }
-  return { status: error.status, headers: { 'content-type': 'text/plain;charset=utf-8' }, body: error.message };
+  return {
+    status: error.status,
+    headers: { 'content-type': 'text/plain;charset=utf-8' },
+    body: error.message,
+  };
 }
 
 /** 304 where the client has it already. Nodes write ETags without quotes, and know them only so. */
 export function notModified(etag: string, ifNoneMatch: string | undefined): Answer | undefined {
   const known = ifNoneMatch?.split(/\s+/) ?? [];
-  return known.includes(etag) || known.includes('*') ? { status: 304, headers: { etag }, body: '' } : undefined;
+  return known.includes(etag) || known.includes('*')
+    ? { status: 304, headers: { etag }, body: '' }
+    : undefined;
 }

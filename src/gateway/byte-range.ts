@@ -24,7 +24,9 @@ function parseOne(text: string, sizeBytes: number): { first: number; last: numbe
   const suffix = parseInteger(after);
   const first = before === '' ? suffix !== undefined && sizeBytes - suffix : parseInteger(before);
   const last = before === '' || after === '' ? sizeBytes - 1 : suffix;
-  return first === false || first === undefined || last === undefined || last < first ? undefined : { first, last };
+  return first === false || first === undefined || last === undefined || last < first
+    ? undefined
+    : { first, last };
 }
 
 /** What `header` asks of a file of `sizeBytes`. */

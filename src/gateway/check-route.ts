@@ -1,6 +1,7 @@
 // t=check: is a thing still there? Without `verify` only its head is looked at, as a node only asks its servers.
-import { hasCode } from '../base/errors.ts';
+
 import { encodeBase32 } from '../base/base32.ts';
+import { hasCode } from '../base/errors.ts';
 import { type ChkCap, type MutableCap, storageIndexOf } from '../tahoe/caps.ts';
 import { type Answer, page, plain } from './answer.ts';
 import type { DirectoryNode, FileNode } from './nodes.ts';
@@ -67,7 +68,9 @@ export async function answerCheck(
   { cap }: FileNode | DirectoryNode,
 ): Promise<Answer> {
   if (booleanArgument(request, 'repair', false)) {
-    throw badRequest('repair: the embedded gateway keeps one share of a thing and has nothing to mend it from');
+    throw badRequest(
+      'repair: the embedded gateway keeps one share of a thing and has nothing to mend it from',
+    );
   }
   const mustVerify = booleanArgument(request, 'verify', false);
   booleanArgument(request, 'add-lease', false); // accepted: nothing expires here

@@ -58,7 +58,10 @@ async function emptyFolder(path: string): Promise<void> {
 function refused(error: unknown, dataDir: string): unknown {
   const code = systemCode(error);
   return code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST'
-    ? new FsError('bad-config', `the data directory ${dataDir} can't be used (${code})`, { cause: error, path: dataDir })
+    ? new FsError('bad-config', `the data directory ${dataDir} can't be used (${code})`, {
+        cause: error,
+        path: dataDir,
+      })
     : error;
 }
 
@@ -74,12 +77,20 @@ async function openLocked(dataDir: string, lock: AsyncDisposable): Promise<DataD
   }
   await emptyFolder(temporaryFolder);
   const secretPath = join(privateFolder, 'convergence');
-  const secretText = await keepText(secretPath, temporaryFolder, () => encodeBase32(randomBytes(SECRET_BYTES)));
+  const secretText = await keepText(secretPath, temporaryFolder, () =>
+    encodeBase32(randomBytes(SECRET_BYTES)),
+  );
   const convergenceSecret = decodeBase32(secretText);
   if (convergenceSecret?.length !== SECRET_BYTES) {
-    throw new FsError('corrupt', 'private/convergence of the data directory does not hold a secret', { path: secretPath });
+    throw new FsError('corrupt', 'private/convergence of the data directory does not hold a secret', {
+      path: secretPath,
+    });
   }
-  const nodeId = await keepText(join(dataDir, 'node-id'), temporaryFolder, () => `v0-${encodeBase32(randomBytes(32))}`);
+  const nodeId = await keepText(
+    join(dataDir, 'node-id'),
+    temporaryFolder,
+    () => `v0-${encodeBase32(randomBytes(32))}`,
+  );
   return {
     nodeId,
     convergenceSecret,

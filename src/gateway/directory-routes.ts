@@ -6,14 +6,27 @@ import type { NewChild } from './dirnodes.ts';
 import { asMetadata } from './edge-metadata.ts';
 import { putCap } from './file-routes.ts';
 import { childJson, directoryJson } from './json-forms.ts';
-import { capTextOf, type DirectoryCap, type DirectoryNode, isMutable, isWritable, type Node, nodeFromCaps, readCapOf } from './nodes.ts';
+import {
+  capTextOf,
+  type DirectoryCap,
+  type DirectoryNode,
+  isMutable,
+  isWritable,
+  type Node,
+  nodeFromCaps,
+  readCapOf,
+} from './nodes.ts';
 import type { Services } from './services.ts';
 import { directoryFormat, readChildren, readNewChildren } from './unlinked-routes.ts';
 import { edgeOf, type Place } from './walk.ts';
 import { badRequest, existingChild, nodeFailure, noSuchChild, notWriteable, WebError } from './web-error.ts';
 import { argument, booleanArgument, operation, replaceArgument, type WebRequest } from './web-request.ts';
 
-async function listing(services: Services, node: DirectoryNode, headers: Record<string, string>): Promise<Answer> {
+async function listing(
+  services: Services,
+  node: DirectoryNode,
+  headers: Record<string, string>,
+): Promise<Answer> {
   try {
     const children = await services.dirnodes.render(node.cap, childJson);
     return plain(directoryJson(node, isMutable(node), children), headers);
@@ -21,7 +34,11 @@ async function listing(services: Services, node: DirectoryNode, headers: Record<
     if (!(error instanceof WebError)) {
       throw error;
     }
-    return { status: error.status, headers: { 'content-type': 'text/html' }, body: JSON.stringify({ error: error.message }) };
+    return {
+      status: error.status,
+      headers: { 'content-type': 'text/html' },
+      body: JSON.stringify({ error: error.message }),
+    };
   }
 }
 
@@ -48,7 +65,12 @@ async function answerGet(services: Services, request: WebRequest, node: Director
   }
 }
 
-async function answerPut(services: Services, request: WebRequest, node: DirectoryNode, place: Place): Promise<Answer> {
+async function answerPut(
+  services: Services,
+  request: WebRequest,
+  node: DirectoryNode,
+  place: Place,
+): Promise<Answer> {
   switch (operation(request)) {
     case 'mkdir':
       return plain(capTextOf(node));
@@ -174,7 +196,11 @@ async function moveChild(services: Services, request: WebRequest, node: Director
   if (!child) {
     throw noSuchChild(fromName);
   }
-  await services.dirnodes.link(target, new Map([[toName, { node: child.node, metadata: child.metadata }]]), replace);
+  await services.dirnodes.link(
+    target,
+    new Map([[toName, { node: child.node, metadata: child.metadata }]]),
+    replace,
+  );
   await services.dirnodes.unlink(node.cap, fromName);
   return done('thing moved');
 }
@@ -210,7 +236,11 @@ async function answerPost(services: Services, request: WebRequest, node: Directo
 }
 
 /** mkdir where nothing is yet: the directory is made, and then asked the same. */
-export async function answerMakeVacant(services: Services, request: WebRequest, place: Place): Promise<Answer> {
+export async function answerMakeVacant(
+  services: Services,
+  request: WebRequest,
+  place: Place,
+): Promise<Answer> {
   const { parent, name } = edgeOf(place);
   if (!isWritable(parent)) {
     throw notWriteable();

@@ -4,15 +4,9 @@
 import { type Clock, yieldToLoop } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { normalName } from '../base/path.ts';
-import { open as unseal, seal } from '../seal/box.ts';
+import { seal, open as unseal } from '../seal/box.ts';
 import { type MutableCap, storageIndexOf } from '../tahoe/caps.ts';
-import {
-  compareNames,
-  packChild,
-  type PackedChild,
-  unpackChild,
-  unpackChildren,
-} from './dirnode-format.ts';
+import { compareNames, type PackedChild, packChild, unpackChild, unpackChildren } from './dirnode-format.ts';
 import { asMetadata, type Metadata, relinkedMetadata } from './edge-metadata.ts';
 import type { Immutables } from './immutables.ts';
 import { mintMutableKeys, mintWriteCap, writeCapsKeyOf } from './mint.ts';
@@ -64,7 +58,10 @@ interface Decoded {
   readonly label: VersionLabel | undefined;
   readonly children: Children;
   /** t=json texts of children, made when first asked for; those seen with the write cap apart from the others. */
-  readonly texts: { readonly writable: WeakMap<PackedChild, string>; readonly readOnly: WeakMap<PackedChild, string> };
+  readonly texts: {
+    readonly writable: WeakMap<PackedChild, string>;
+    readonly readOnly: WeakMap<PackedChild, string>;
+  };
 }
 
 function placeOf(cap: MutableCap, name: string): string {
@@ -95,7 +92,10 @@ function encode(children: Children): Buffer {
 /** The name as it stands in a directory. Throws for what UTF-8 can't hold. */
 export function childName(name: string): string {
   if (/\p{Surrogate}/u.test(name)) {
-    throw nodeFailure('builtins.UnicodeEncodeError', "'utf-8' codec can't encode a name: surrogates not allowed");
+    throw nodeFailure(
+      'builtins.UnicodeEncodeError',
+      "'utf-8' codec can't encode a name: surrogates not allowed",
+    );
   }
   return normalName(name);
 }
@@ -141,7 +141,8 @@ export class Dirnodes {
     const packed = new Map<string, PackedChild>();
     for (const [name, child] of children) {
       checkLinkable(child.node);
-      const isAllowed = child.node.kind === 'unknown' ? child.node.writeCap === undefined : !isMutable(child.node);
+      const isAllowed =
+        child.node.kind === 'unknown' ? child.node.writeCap === undefined : !isMutable(child.node);
       if (!isAllowed) {
         throw mustBeImmutable(name);
       }
@@ -300,7 +301,10 @@ export class Dirnodes {
     if (cap.kind !== 'immutable-directory') {
       throw new FsError('bad-cap', 'not an immutable directory');
     }
-    const texts = { writable: new WeakMap<PackedChild, string>(), readOnly: new WeakMap<PackedChild, string>() };
+    const texts = {
+      writable: new WeakMap<PackedChild, string>(),
+      readOnly: new WeakMap<PackedChild, string>(),
+    };
     const { inner } = cap;
     if (inner.kind === 'lit') {
       return { label: undefined, children: await decode(inner.data), texts };

@@ -16,7 +16,11 @@ export function asMetadata(value: unknown): Metadata | undefined {
  * The metadata after a link at `nowSeconds`. Without `given` the old keys stay (they may then describe content that is
  * no longer there); with it they go. The time of the first link is kept either way.
  */
-export function relinkedMetadata(old: Metadata | undefined, given: Metadata | undefined, nowSeconds: number): Metadata {
+export function relinkedMetadata(
+  old: Metadata | undefined,
+  given: Metadata | undefined,
+  nowSeconds: number,
+): Metadata {
   const times = isObject(old?.['tahoe']) ? old['tahoe'] : {};
   // Before 1.4 nodes kept the time of the first link in `ctime`.
   const linkcrtime = times['linkcrtime'] ?? old?.['ctime'] ?? nowSeconds;

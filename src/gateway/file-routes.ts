@@ -1,5 +1,6 @@
 // Files, and names where a file is to be: GET, HEAD, PUT, t=json, t=check.
 import { lookup } from 'mime-types';
+import { hasCode } from '../base/errors.ts';
 import { type MutableCap, storageIndexOf } from '../tahoe/caps.ts';
 import { type Answer, done, notModified, plain, unsupportedMethod } from './answer.ts';
 import { answerRange } from './byte-range.ts';
@@ -10,7 +11,14 @@ import { capTextOf, checkLinkable, type FileNode, isWritable, nodeFromCaps, read
 import type { Services } from './services.ts';
 import { edgeOf, type Place } from './walk.ts';
 import { badRequest, existingChild, nodeFailure, readingFrom, WebError } from './web-error.ts';
-import { argument, bodyText, formatArgument, operation, replaceArgument, type WebRequest } from './web-request.ts';
+import {
+  argument,
+  bodyText,
+  formatArgument,
+  operation,
+  replaceArgument,
+  type WebRequest,
+} from './web-request.ts';
 
 /** Bytes of a file, opened: what can go wrong before the first byte has gone wrong by now. */
 interface Opened {
@@ -46,11 +54,16 @@ function contentHeaders(name: string): Record<string, string> {
   const encoding = /\.(gz|bz2)$/i.exec(name)?.[1]?.toLowerCase();
   const bare = encoding === undefined ? name : name.slice(0, name.lastIndexOf('.'));
   const type = { 'content-type': lookup(bare) || 'text/plain' };
-  return encoding === undefined ? type : { ...type, 'content-encoding': encoding === 'gz' ? 'gzip' : 'bzip2' };
+  return encoding === undefined
+    ? type
+    : { ...type, 'content-encoding': encoding === 'gz' ? 'gzip' : 'bzip2' };
 }
 
 /** Waits for the first piece, so that its failure can still become a status. */
-async function primed(kind: 'immutable' | 'mutable', pieces: AsyncGenerator<Buffer>): Promise<AsyncGenerator<Buffer>> {
+async function primed(
+  kind: 'immutable' | 'mutable',
+  pieces: AsyncGenerator<Buffer>,
+): Promise<AsyncGenerator<Buffer>> {
   const first = await readingFrom(kind, () => pieces.next());
   return (async function* () {
     try {
@@ -64,7 +77,12 @@ async function primed(kind: 'immutable' | 'mutable', pieces: AsyncGenerator<Buff
   })();
 }
 
-async function answerContent(services: Services, request: WebRequest, node: FileNode, place: Place): Promise<Answer> {
+async function answerContent(
+  services: Services,
+  request: WebRequest,
+  node: FileNode,
+  place: Place,
+): Promise<Answer> {
   const file = await openFile(services, node);
   const range = answerRange(request.headers.range, file.sizeBytes);
   if (range.kind === 'beyond') {
@@ -91,11 +109,24 @@ function etagOf(node: FileNode, t: string): string | undefined {
   return node.cap.kind === 'chk' ? `${storageIndexOf(node.cap)}-${t}` : undefined;
 }
 
-function mutableSize(services: Services, cap: MutableCap): Promise<number> {
-  return readingFrom('mutable', () => services.mutables.sizeBytes(cap));
+/** Undefined where the file can't be read: a node then leaves the size out. */
+async function mutableSize(services: Services, cap: MutableCap): Promise<number | undefined> {
+  try {
+    return await services.mutables.sizeBytes(cap);
+  } catch (error) {
+    if (hasCode(error, 'not-found', 'corrupt')) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
-async function answerGet(services: Services, request: WebRequest, node: FileNode, place: Place): Promise<Answer> {
+async function answerGet(
+  services: Services,
+  request: WebRequest,
+  node: FileNode,
+  place: Place,
+): Promise<Answer> {
   const t = operation(request);
   const etag = etagOf(node, t);
   const same = etag === undefined ? undefined : notModified(etag, request.headers['if-none-match']);
@@ -129,25 +160,40 @@ async function putNewFile(services: Services, request: WebRequest, place: Place)
       ? await services.immutables.store(request.body)
       : await createMutableFile(services, request.body, format);
   const node = nodeFromCaps(cap, '', false, name);
-  await services.dirnodes.link(parent, new Map([[name, { node, metadata: undefined }]]), replaceArgument(request));
+  await services.dirnodes.link(
+    parent,
+    new Map([[name, { node, metadata: undefined }]]),
+    replaceArgument(request),
+  );
   return done(cap, place.node ? 200 : 201);
 }
 
 /** Links the cap in the body (`PUT ?t=uri`). */
 export async function putCap(services: Services, request: WebRequest, place: Place): Promise<Answer> {
   const { parent, name } = edgeOf(place);
-  const node = nodeFromCaps((await bodyText(request)).trimEnd(), '', false, name);
+  const text = (await bodyText(request)).replace(/\n$/, ''); // one line end and nothing else, as nodes do
+  const node = nodeFromCaps(text, '', false, name);
   checkLinkable(node);
-  await services.dirnodes.link(parent, new Map([[name, { node, metadata: undefined }]]), replaceArgument(request));
-  return done(capTextOf(node), place.node ? 200 : 201);
+  await services.dirnodes.link(
+    parent,
+    new Map([[name, { node, metadata: undefined }]]),
+    replaceArgument(request),
+  );
+  return done(capTextOf(node));
 }
 
 /** PUT where nothing is yet. */
-export async function answerPutVacant(services: Services, request: WebRequest, place: Place): Promise<Answer> {
+export async function answerPutVacant(
+  services: Services,
+  request: WebRequest,
+  place: Place,
+): Promise<Answer> {
   if (request.headers['content-range'] !== undefined) {
     throw new WebError(501, 'Content-Range in PUT not yet supported');
   }
-  return operation(request) === 'uri' ? putCap(services, request, place) : putNewFile(services, request, place);
+  return operation(request) === 'uri'
+    ? putCap(services, request, place)
+    : putNewFile(services, request, place);
 }
 
 function offsetArgument(request: WebRequest): number | undefined {
@@ -158,7 +204,12 @@ function offsetArgument(request: WebRequest): number | undefined {
   return given === undefined ? undefined : Number(given);
 }
 
-async function answerPut(services: Services, request: WebRequest, node: FileNode, place: Place): Promise<Answer> {
+async function answerPut(
+  services: Services,
+  request: WebRequest,
+  node: FileNode,
+  place: Place,
+): Promise<Answer> {
   const t = operation(request);
   if (t !== '' && t !== 'uri') {
     throw badRequest(`PUT to a file: bad t=${t}`);
@@ -187,7 +238,12 @@ async function answerPut(services: Services, request: WebRequest, node: FileNode
   return done(cap.text);
 }
 
-export async function answerFile(services: Services, request: WebRequest, node: FileNode, place: Place): Promise<Answer> {
+export async function answerFile(
+  services: Services,
+  request: WebRequest,
+  node: FileNode,
+  place: Place,
+): Promise<Answer> {
   switch (request.method) {
     case 'GET':
       return answerGet(services, request, node, place);

@@ -26,6 +26,10 @@ function segmentCount(sizeBytes: number): number {
   return Math.ceil(sizeBytes / SEGMENT_BYTES);
 }
 
+function absent(cause: unknown): FsError {
+  return new FsError('not-found', 'no such immutable file', { cause });
+}
+
 async function readFully(file: FileHandle, length: number, position: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
@@ -98,7 +102,9 @@ export class Immutables {
 
   /** Stores `body` durably and gives its cap. An old file of the same content is replaced, which also mends it. */
   async store(body: ReceivedBody): Promise<string> {
-    return body.spool ? this.#storeSpool(body.spool, body.sizeBytes) : this.#storeBytes(body.bytes ?? NOTHING);
+    return body.spool
+      ? this.#storeSpool(body.spool, body.sizeBytes)
+      : this.#storeBytes(body.bytes ?? NOTHING);
   }
 
   /**
@@ -111,7 +117,7 @@ export class Immutables {
       file = await open(this.#pathOf(cap), 'r');
     } catch (error) {
       if (systemCode(error) === 'ENOENT') {
-        throw new FsError('not-found', 'no such immutable file', { cause: error });
+        throw absent(error);
       }
       throw error;
     }

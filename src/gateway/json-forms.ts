@@ -1,7 +1,15 @@
 // t=json: nodes and their children as a node describes them.
 import type { Child } from './dirnodes.ts';
 import type { Metadata } from './edge-metadata.ts';
-import { type FileNode, isMutable, type Node, readCapOf, type UnknownNode, verifyCapOf, writeCapOf } from './nodes.ts';
+import {
+  type FileNode,
+  isMutable,
+  type Node,
+  readCapOf,
+  type UnknownNode,
+  verifyCapOf,
+  writeCapOf,
+} from './nodes.ts';
 
 type Json = Record<string, unknown>;
 
@@ -20,12 +28,24 @@ function fileFields({ cap }: FileNode, sizeBytes: number | undefined): Json {
     : { mutable: false, format: 'CHK', size: cap.sizeBytes };
 }
 
-export function fileJson(node: FileNode, mutableSizeBytes: number | undefined, metadata: Metadata | undefined): string {
-  return JSON.stringify(['filenode', present({ ...fileFields(node, mutableSizeBytes), ...capFields(node), metadata })]);
+export function fileJson(
+  node: FileNode,
+  mutableSizeBytes: number | undefined,
+  metadata: Metadata | undefined,
+): string {
+  return JSON.stringify([
+    'filenode',
+    present({ ...fileFields(node, mutableSizeBytes), ...capFields(node), metadata }),
+  ]);
 }
 
-export function unknownJson(node: UnknownNode, isInImmutable: boolean, metadata: Metadata | undefined): string {
-  const isImmutable = isInImmutable || (!node.writeCap && !node.error && node.readCap?.startsWith('imm.') !== false);
+export function unknownJson(
+  node: UnknownNode,
+  isInImmutable: boolean,
+  metadata: Metadata | undefined,
+): string {
+  const isImmutable =
+    isInImmutable || (!node.writeCap && !node.error && node.readCap?.startsWith('imm.') !== false);
   const mutable = node.writeCap ? true : isImmutable ? false : undefined;
   return JSON.stringify(['unknown', present({ ...capFields(node), mutable, metadata })]);
 }

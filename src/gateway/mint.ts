@@ -1,6 +1,7 @@
 // Makes keys and caps: every derivation that the embedded gateway adds to those of Tahoe's own caps is here.
-import { deriveKey } from '../seal/keys.ts';
+
 import { netstring, sha256, startSha256 } from '../seal/hash.ts';
+import { deriveKey } from '../seal/keys.ts';
 import { randomBytes } from '../seal/random.ts';
 import { publicKeyOf } from '../seal/signature.ts';
 import { chkText, mutableText, readKeyOf } from '../tahoe/caps.ts';

@@ -1,6 +1,7 @@
 // Mutable files: made once, then overwritten in place under the same cap.
-import { type MutableCap, parseCap } from '../tahoe/caps.ts';
+
 import { internalError } from '../base/errors.ts';
+import { type MutableCap, parseCap } from '../tahoe/caps.ts';
 import { mintMutableKeys, mintWriteCap } from './mint.ts';
 import { bytesOf, type ReceivedBody } from './received-body.ts';
 import type { Services } from './services.ts';
@@ -10,7 +11,11 @@ import { readingFrom } from './web-error.ts';
 const MAX_BYTES = 256 << 20;
 
 /** Stores `body` as a new mutable file; its write cap. Throws `too-large`. */
-export async function createMutableFile(services: Services, body: ReceivedBody, format: 'SDMF' | 'MDMF'): Promise<string> {
+export async function createMutableFile(
+  services: Services,
+  body: ReceivedBody,
+  format: 'SDMF' | 'MDMF',
+): Promise<string> {
   const content = await bytesOf(body, MAX_BYTES);
   const text = mintWriteCap(mintMutableKeys(), format, false);
   const cap = parseCap(text);

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { replaceFile } from '../base/atomic-file.ts';
 import { FsError, internalError, systemCode } from '../base/errors.ts';
 import { Limiter, type Permit } from '../base/limiter.ts';
-import { BOX_OVERHEAD_BYTES, open as unseal, seal } from '../seal/box.ts';
+import { BOX_OVERHEAD_BYTES, seal, open as unseal } from '../seal/box.ts';
 import { constantTimeEqual, sha256 } from '../seal/hash.ts';
 import { randomId } from '../seal/random.ts';
 import { isSignedBy, publicKeyOf, sign } from '../seal/signature.ts';
@@ -39,6 +39,10 @@ export interface Version extends VersionLabel {
 
 function corrupt(what: string, cause?: unknown): FsError {
   return new FsError('corrupt', what, cause === undefined ? {} : { cause });
+}
+
+function absent(cause: unknown): FsError {
+  return new FsError('not-found', 'no such mutable file', { cause });
 }
 
 function readKey(cap: MutableCap): Buffer {
@@ -147,7 +151,12 @@ export class Mutables {
    * Makes `content` the version after `before` (undefined: the first). The caller holds the lock, has a write cap, and
    * has read `before` under that lock. When it rejects, the old version or the new one stands, never a mixture.
    */
-  async write(_held: Permit, cap: MutableCap, before: VersionLabel | undefined, content: Buffer): Promise<VersionLabel> {
+  async write(
+    _held: Permit,
+    cap: MutableCap,
+    before: VersionLabel | undefined,
+    content: Buffer,
+  ): Promise<VersionLabel> {
     if (!cap.isWritable) {
       throw internalError('a write through a read cap');
     }
@@ -170,7 +179,7 @@ export class Mutables {
       return await open(this.#pathOf(cap), 'r');
     } catch (error) {
       if (systemCode(error) === 'ENOENT') {
-        throw new FsError('not-found', 'no such mutable file', { cause: error });
+        throw absent(error);
       }
       throw error;
     }

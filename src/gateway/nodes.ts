@@ -37,6 +37,7 @@ export interface UnknownNode {
 
 export type Node = FileNode | DirectoryNode | UnknownNode;
 
+const MARK = /^(?:ro|imm)\./;
 const KNOWN_SCHEME = /^(?:ro\.|imm\.)?URI:(?:CHK|LIT|SSK|MDMF|DIR2)(?:-[A-Za-z0-9]+)*:/;
 
 function unknownNode(writeCap: string | undefined, readCap: string | undefined): UnknownNode {
@@ -49,7 +50,7 @@ function refusedNode(error: WebError): UnknownNode {
 
 /** Parses a cap for a place where nothing may be mutable. */
 function parseFor(text: string, mustBeImmutableHere: boolean): Cap {
-  return parseCap(mustBeImmutableHere ? `imm.${text.replace(/^(?:ro|imm)\./, '')}` : text);
+  return parseCap(mustBeImmutableHere ? `imm.${text.replace(MARK, '')}` : text);
 }
 
 /** Why a text that looks like one of Tahoe's own caps isn't one here; undefined for caps of other makers. */
@@ -58,43 +59,46 @@ function whyUnknown(text: string, mustBeImmutableHere: boolean, name: string): W
   if (cap.kind !== 'unknown' || !KNOWN_SCHEME.test(text)) {
     return undefined;
   }
-  if (parseCap(text.replace(/^(?:ro|imm)\./, '')).kind === 'unknown') {
+  if (parseCap(text.replace(MARK, '')).kind === 'unknown') {
     return nodeFailure('allmydata.uri.BadURIError', 'a cap does not look like one of its kind');
   }
   return mustBeImmutableHere || text.startsWith('imm.') ? mustBeImmutable(name) : mustBeReadOnly(name);
 }
 
-function makeUnknown(writeCap: string, readCap: string, immutableHere: boolean, name: string): UnknownNode {
-  let asReadCap = readCap;
-  let asWriteCap = writeCap;
-  if (writeCap !== '') {
-    if (immutableHere && (readCap !== '' || !writeCap.startsWith('imm.'))) {
-      return refusedNode(readCap === '' ? unknownWriteCap(name) : mustBeImmutable(name));
-    }
-    if (readCap.startsWith('imm.')) {
-      return refusedNode(mustBeImmutable(name));
-    }
-    if (readCap === '') {
-      // Alone and unmarked it may be a write cap, and how to weaken it nobody here knows.
-      if (!/^(?:ro|imm)\./.test(writeCap)) {
-        return refusedNode(unknownWriteCap(name));
-      }
-      asReadCap = writeCap;
-      asWriteCap = '';
-    }
+/** Why an unknown write cap may not stand where it does. */
+function whyNoWriteCap(
+  writeCap: string,
+  readCap: string,
+  immutableHere: boolean,
+  name: string,
+): WebError | undefined {
+  if (immutableHere && (readCap !== '' || !writeCap.startsWith('imm.'))) {
+    return readCap === '' ? unknownWriteCap(name) : mustBeImmutable(name);
   }
-  const error = asReadCap === '' ? undefined : whyUnknown(asReadCap, immutableHere, name);
+  if (readCap.startsWith('imm.')) {
+    return mustBeImmutable(name);
+  }
+  // Alone and unmarked it may be a write cap, and how to weaken it nobody here knows.
+  return readCap === '' && !MARK.test(writeCap) ? unknownWriteCap(name) : undefined;
+}
+
+function makeUnknown(writeCap: string, readCap: string, immutableHere: boolean, name: string): UnknownNode {
+  const why = writeCap === '' ? undefined : whyNoWriteCap(writeCap, readCap, immutableHere, name);
+  if (why) {
+    return refusedNode(why);
+  }
+  const weak = readCap || writeCap; // a marked one may come in either place
+  const error = whyUnknown(weak, immutableHere, name);
   if (error) {
     return refusedNode(error);
   }
-  if (asReadCap === '') {
-    return unknownNode(asWriteCap || undefined, undefined);
-  }
   if (immutableHere) {
-    return unknownNode(undefined, `imm.${asReadCap.replace(/^(?:ro|imm)\./, '')}`);
+    return unknownNode(undefined, `imm.${weak.replace(MARK, '')}`);
   }
-  const marked = /^(?:ro|imm)\./.test(asReadCap) ? asReadCap : `ro.${asReadCap}`;
-  return unknownNode(asWriteCap || undefined, marked);
+  return unknownNode(
+    readCap === '' ? undefined : writeCap || undefined,
+    MARK.test(weak) ? weak : `ro.${weak}`,
+  );
 }
 
 /**

@@ -22,7 +22,10 @@ function answerUnknown(request: WebRequest, node: UnknownNode, place: Place): An
     );
   }
   if (!place.edge && /^URI:CHK-Verifier:/.test(request.segments[1] ?? '')) {
-    throw nodeFailure('builtins.AttributeError', "'CiphertextFileNode' object has no attribute 'get_write_uri'");
+    throw nodeFailure(
+      'builtins.AttributeError',
+      "'CiphertextFileNode' object has no attribute 'get_write_uri'",
+    );
   }
   const isInImmutable = place.edge !== undefined && place.edge.parent.kind !== 'mutable';
   const body = `${unknownJson(node, isInImmutable, place.metadata)}\n`;

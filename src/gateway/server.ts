@@ -63,7 +63,10 @@ async function send(res: ServerResponse, answer: Answer): Promise<void> {
   if (typeof body === 'string' || Buffer.isBuffer(body)) {
     const bytes = Buffer.from(body as string);
     const hasNoBody = res.req.method === 'HEAD' || status === 304;
-    res.writeHead(status, hasNoBody && 'content-length' in headers ? headers : { 'content-length': bytes.length, ...headers });
+    res.writeHead(
+      status,
+      hasNoBody && 'content-length' in headers ? headers : { 'content-length': bytes.length, ...headers },
+    );
     res.end(hasNoBody ? undefined : bytes);
     return;
   }

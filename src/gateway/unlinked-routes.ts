@@ -9,9 +9,14 @@ import { badRequest, nodeFailure } from './web-error.ts';
 import { argument, bodyText, formatArgument, operation, type WebRequest } from './web-request.ts';
 
 /** The entries of a children object as t=json writes them. Throws 500, as nodes do, for what isn't one. */
-export async function readChildren(
-  request: WebRequest,
-): Promise<Array<{ readonly name: string; readonly writeCap: string; readonly readCap: string; readonly metadata: unknown }>> {
+export async function readChildren(request: WebRequest): Promise<
+  Array<{
+    readonly name: string;
+    readonly writeCap: string;
+    readonly readCap: string;
+    readonly metadata: unknown;
+  }>
+> {
   const text = await bodyText(request);
   let parsed: unknown;
   try {
@@ -20,7 +25,8 @@ export async function readChildren(
     throw nodeFailure('json.decoder.JSONDecodeError', 'the body is not JSON', error);
   }
   return Object.entries(asMetadata(parsed) ?? badShape()).map(([name, value]) => {
-    const properties = asMetadata(Array.isArray(value) && value.length === 2 ? value[1] : undefined) ?? badShape();
+    const properties =
+      asMetadata(Array.isArray(value) && value.length === 2 ? value[1] : undefined) ?? badShape();
     return {
       name,
       writeCap: textOrNothing(properties['rw_uri']),

@@ -29,7 +29,11 @@ function putsSomething(request: WebRequest): boolean {
 }
 
 /** The directory `name` in `parent`, made where there is none. Undefined where something else has the name. */
-async function enterOrMake(services: Services, parent: DirectoryCap, name: string): Promise<Node | undefined> {
+async function enterOrMake(
+  services: Services,
+  parent: DirectoryCap,
+  name: string,
+): Promise<Node | undefined> {
   const cap = await services.dirnodes.create('SDMF', new Map());
   const node = nodeFromCaps(cap, '', false, name);
   try {
@@ -44,7 +48,12 @@ async function enterOrMake(services: Services, parent: DirectoryCap, name: strin
 }
 
 /** The child that a middle segment leads to. */
-async function step(services: Services, request: WebRequest, from: DirectoryCap, name: string): Promise<Node> {
+async function step(
+  services: Services,
+  request: WebRequest,
+  from: DirectoryCap,
+  name: string,
+): Promise<Node> {
   const found = (await services.dirnodes.get(from, name))?.node;
   if (!makesParents(request)) {
     if (!found) {
@@ -61,7 +70,11 @@ async function step(services: Services, request: WebRequest, from: DirectoryCap,
 
 function belowFile(request: WebRequest, name: string): WebError {
   return makesParents(request)
-    ? new WebError(409, 'no details', `Cannot create directory '${name}', because its parent is a file, not a directory`)
+    ? new WebError(
+        409,
+        'no details',
+        `Cannot create directory '${name}', because its parent is a file, not a directory`,
+      )
     : new WebError(400, 'no details', `Files have no children named '${name}'`);
 }
 
@@ -76,7 +89,12 @@ function asDirectory(node: Node, request: WebRequest, name: string): DirectoryNo
   }
 }
 
-async function walkFrom(services: Services, request: WebRequest, root: Node, path: readonly string[]): Promise<Place> {
+async function walkFrom(
+  services: Services,
+  request: WebRequest,
+  root: Node,
+  path: readonly string[],
+): Promise<Place> {
   let place: Place = { node: root, edge: undefined, metadata: undefined };
   let hasEmpty = false;
   for (const [index, name] of path.entries()) {

@@ -18,7 +18,12 @@ export class WebError extends Error {
 
 /** An exception of the node's, by its full Python name: 500, with that name in the last line. */
 export function nodeFailure(pythonName: string, message = '', cause?: unknown): WebError {
-  return new WebError(500, `Traceback (most recent call last):\nFailure: ${pythonName}: ${message}`, undefined, cause);
+  return new WebError(
+    500,
+    `Traceback (most recent call last):\nFailure: ${pythonName}: ${message}`,
+    undefined,
+    cause,
+  );
 }
 
 export function badRequest(text: string): WebError {

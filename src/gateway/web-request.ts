@@ -24,8 +24,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** `%xx` where it is one; anything else stands for itself, as nodes take it. */
 function percentDecode(text: string): string {
   const bytes = Buffer.from(
-    text.replace(/%([0-9a-fA-F]{2})|([^\0-\x7f])/g, (_match, hex: string | undefined, raw: string | undefined) =>
-      hex === undefined ? Buffer.from(raw ?? '').toString('latin1') : String.fromCharCode(Number.parseInt(hex, 16)),
+    text.replace(
+      /%([0-9a-fA-F]{2})|([^\0-\x7f])/g,
+      (_match, hex: string | undefined, raw: string | undefined) =>
+        hex === undefined
+          ? Buffer.from(raw ?? '').toString('latin1')
+          : String.fromCharCode(Number.parseInt(hex, 16)),
     ),
     'latin1',
   );
@@ -63,7 +67,11 @@ export function parseTarget(url: string): Target {
 }
 
 /** The fields of a form in the body of a POST; nothing for any other body. */
-export async function readForm(method: string, headers: IncomingHttpHeaders, body: ReceivedBody): Promise<Map<string, string>> {
+export async function readForm(
+  method: string,
+  headers: IncomingHttpHeaders,
+  body: ReceivedBody,
+): Promise<Map<string, string>> {
   const type = headers['content-type']?.split(';')[0]?.trim();
   if (method !== 'POST' || type !== 'application/x-www-form-urlencoded') {
     return new Map();

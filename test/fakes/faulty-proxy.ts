@@ -104,7 +104,7 @@ function limitTo(afterBytes: number, out: ServerResponse, then: () => void): Tra
   });
 }
 
-class Proxy implements FaultyProxy {
+class HttpProxy implements FaultyProxy {
   readonly calls: Call[] = [];
   readonly #target: URL;
   readonly #agent = new Agent({ keepAlive: true });
@@ -285,7 +285,7 @@ class Proxy implements FaultyProxy {
 
 /** Starts a proxy in front of `targetUrl` (http://host:port) on a free loopback port. */
 export async function startFaultyProxy(targetUrl: string, plan: readonly Rule[] = []): Promise<FaultyProxy> {
-  const proxy = new Proxy(targetUrl, plan);
+  const proxy = new HttpProxy(targetUrl, plan);
   await proxy.accept();
   return proxy;
 }

@@ -42,7 +42,9 @@ export async function startGatewayProcess(options: GatewayProcessOptions = {}): 
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'gateway-')));
   const program = fileURLToPath(import.meta.url).replace('gateway-process', 'gateway-main');
   const args = [...process.execArgv.filter((arg) => !arg.startsWith('--test')), program, dataDir];
-  const child = spawn(process.execPath, [...args, String(options.port ?? 0)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...args, String(options.port ?? 0)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exited = once(child, 'exit');
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
