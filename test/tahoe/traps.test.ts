@@ -1,8 +1,8 @@
 // The twelve ways in which a node's web API loses or corrupts data, and that the client walks into none of them.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { describe, test } from 'node:test';
 import { buffer } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { randomBytes } from '../../src/seal/random.ts';
 import { type ChkCap, chkText, litCapOf, parseCap, readOnlyText } from '../../src/tahoe/caps.ts';
@@ -76,7 +76,7 @@ describe('HttpGrid', () => {
     await using faulty = await startFaultyGateway();
     const grid = new RetryingGrid(faulty.grid, { retries: 3, clock: hastyClock(50), random: () => 0 });
     const dir = await grid.makeDirectory(new Map());
-    const text = "Traceback (most recent call last):\n  File \"x.py\"\nbuiltins.KeyError: (4, b'root', 0)\n";
+    const text = 'Traceback (most recent call last):\n  File "x.py"\nbuiltins.KeyError: (4, b\'root\', 0)\n';
     faulty.proxy.add({ url: /set_children|unlink/, fault: { do: 'answer', status: 500, text } });
     await assert.rejects(grid.setChildren(dir, link('a'), true), { code: 'race', outcomeUnknown: true });
     assert.equal(faulty.proxy.count('POST', /set_children/), 1);
@@ -111,7 +111,12 @@ describe('HttpGrid', () => {
       ['a shorter range', 206, { 'content-range': 'bytes 50-58/100', 'content-length': 9 }, 9],
       ['a range of another file', 206, { 'content-range': 'bytes 50-59/999', 'content-length': 10 }, 10],
       ['no range', 206, { 'content-length': 10 }, 10],
-      ['a length that is not the range', 206, { 'content-range': 'bytes 50-59/100', 'content-length': 12 }, 12],
+      [
+        'a length that is not the range',
+        206,
+        { 'content-range': 'bytes 50-59/100', 'content-length': 12 },
+        12,
+      ],
     ];
     for (const [what, status, headers, length] of answers) {
       await using node = await startScriptedNode((_req, res) => {
@@ -126,7 +131,11 @@ describe('HttpGrid', () => {
     const stored = gzipSync(Buffer.alloc(1000, 'z'));
     await using node = await startScriptedNode((_req, res) => {
       res
-        .writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'text/plain', 'content-length': stored.length })
+        .writeHead(200, {
+          'content-encoding': 'gzip',
+          'content-type': 'text/plain',
+          'content-length': stored.length,
+        })
         .end(stored);
     });
     const cap = someCap(stored.length);
@@ -211,7 +220,9 @@ describe('HttpGrid', () => {
       `"constructor":${child('null')}`,
     ];
     await using node = await startScriptedNode((_req, res) => {
-      res.end(`["dirnode", {"mutable": true, "ro_uri": "${dirReadCap}", "children": {${children.join(', ')}}}]`);
+      res.end(
+        `["dirnode", {"mutable": true, "ro_uri": "${dirReadCap}", "children": {${children.join(', ')}}}]`,
+      );
     });
     const listing = await node.grid.list(dirCap);
     assert.deepEqual([...listing.children.keys()], ['10', '9', '__proto__', 'a', 'b', 'c', 'constructor']);
