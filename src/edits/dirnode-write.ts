@@ -1,5 +1,5 @@
 // The one writer of one dirnode. Changes that wait together are written together: re-read, decide, write the edits
-// down, one set_children, unlink, prove that it stood. Nothing is answered before the grid was seen to have it.
+// down, one set_children, unlink, see that the version is ours. Nothing is answered before the grid has taken it.
 //
 // Two gateways that write one dirnode at the same moment can both be told 200 while one entry is lost, and a look
 // right after the write still shows it. So what was answered stays an edit until a look after a quiet while finds
@@ -31,13 +31,13 @@ export interface SentWrite {
 export interface DirnodePort {
   readonly dirId: string;
   readonly dirWriteCap: string;
-  /** The state now, asked of the grid. */
-  refresh(): Promise<DirnodeState>;
+  /** The state now, asked of the grid. `isProof`: every child was read, none is there because we wrote it. */
+  refresh(isProof: boolean): Promise<DirnodeState>;
   /** Links all or nothing; `exists` when one is there and `mayReplace` is false. */
   link(children: ReadonlyMap<string, WantedChild>, mayReplace: boolean): Promise<void>;
   unlink(name: string): Promise<void>;
-  /** The state after `sent`, proved; becomes what readers see. */
-  prove(sent: SentWrite): Promise<DirnodeState>;
+  /** The state after `sent`, as far as can be told now; becomes what readers see. */
+  afterWrite(sent: SentWrite): Promise<DirnodeState>;
 }
 
 /** What a change wants, decided on what stands there. */
@@ -88,6 +88,7 @@ export class DirnodeWriter {
   #waiting: Ticket[] = [];
   /** Answered (or left by an earlier process), not yet found again after a quiet while. */
   readonly #unproved = new Map<string, Edit>();
+  readonly #answeredAtMs = new Map<string, number>();
   #proofTimer: Disposable | undefined;
   #failedProofs = 0;
   readonly #stopping = new AbortController();
@@ -188,7 +189,7 @@ export class DirnodeWriter {
     let wasSent = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        state ??= await this.#o.port.refresh();
+        state ??= await this.#o.port.refresh(false);
         open = await this.#settle(open, state);
         const current = state;
         const edits = open.flatMap((ticket) => ticket.edits);
@@ -278,6 +279,7 @@ export class DirnodeWriter {
     } else {
       for (const edit of edits) {
         this.#unproved.set(edit.name, edit);
+        this.#answeredAtMs.set(edit.name, this.#o.clock.monotonicMs());
       }
       this.#proveLater(QUIET_MS);
     }
@@ -328,7 +330,7 @@ export class DirnodeWriter {
       await port.unlink(name); // after the links, always: dying in between leaves two names, never none
     }
     const writes = Number(fresh.size > 0) + Number(replaced.size > 0) + gone.length;
-    return await port.prove({ before, edits: todo, writes });
+    return await port.afterWrite({ before, edits: todo, writes });
   }
 
   /** Answered edits that the grid does not show and nobody else overtook. */
@@ -347,10 +349,11 @@ export class DirnodeWriter {
     };
   }
 
+  /** One proof is due at a time: a directory that is always being written is proved all the same. */
   #proveLater(delayMs: number): void {
-    this.#proofTimer?.[Symbol.dispose]();
-    if (!this.#stopping.signal.aborted) {
+    if (!this.#proofTimer && !this.#stopping.signal.aborted) {
       this.#proofTimer = this.#o.clock.after(delayMs, () => {
+        this.#proofTimer = undefined;
         void this.#prove();
       });
     }
@@ -373,9 +376,11 @@ export class DirnodeWriter {
     if (this.#unproved.size === 0) {
       return [];
     }
-    const state = await this.#o.port.refresh();
+    const state = await this.#o.port.refresh(true);
     const undone = this.#undone(state);
-    const settled = [...this.#unproved.values()].filter((edit) => !undone.includes(edit));
+    const settled = [...this.#unproved.values()].filter(
+      (edit) => !undone.includes(edit) && this.#isQuiet(edit.name),
+    );
     const overtaken = settled.filter((edit) => standingOf(edit, state.get(edit.name)) === 'overtaken');
     if (overtaken.length > 0) {
       this.#o.log.info(

@@ -57,6 +57,8 @@ interface Snapshot {
   /** Undefined: can't be told, so it is read again next time. */
   readonly label: string | undefined;
   readonly provedAtMs: number;
+  /** Not read: what was read before, with our own writes applied. Right unless another node wrote in that moment. */
+  readonly isGuess: boolean;
 }
 
 export class DirInode implements DirnodePort {
@@ -152,7 +154,10 @@ export class DirInode implements DirnodePort {
     return this.#overlaid((await this.#refreshShared()).listing.children);
   }
 
-  async refresh(): Promise<DirnodeState> {
+  async refresh(isProof: boolean): Promise<DirnodeState> {
+    if (isProof && this.#snapshot?.isGuess) {
+      this.#forget();
+    }
     return stateOf(await this.#refreshShared());
   }
 
@@ -176,14 +181,18 @@ export class DirInode implements DirnodePort {
     }
   }
 
-  async prove(sent: SentWrite): Promise<DirnodeState> {
+  /**
+   * After our write the sequence number is one higher for each: then the listing is what we knew with our changes,
+   * and only the writer's later proof reads it (t=json takes longer than the link itself). Else it is read now.
+   */
+  async afterWrite(sent: SentWrite): Promise<DirnodeState> {
     this.#epoch += 1;
     this.#refreshing = undefined;
     const before = sequenceNumber(sent.before.version);
     const label = await this.#label();
     const after = sequenceNumber(label);
     const wasAlone = before !== undefined && after === before + sent.writes;
-    if (this.#context.isSoleWriter && wasAlone && this.#snapshot) {
+    if (wasAlone && this.#snapshot && this.#snapshot.label === sent.before.version) {
       const children = new Map(this.#snapshot.listing.children);
       for (const { name, want } of sent.edits) {
         if (want === undefined) {
@@ -192,7 +201,8 @@ export class DirInode implements DirnodePort {
           children.set(name, linkedNow(want, children.get(name), this.#context.clock));
         }
       }
-      return stateOf(this.#keep({ ...this.#snapshot.listing, children }, label));
+      const listing = { ...this.#snapshot.listing, children };
+      return stateOf(this.#keep(listing, label, !this.#context.isSoleWriter));
     }
     if (before !== undefined && after !== undefined && after > before + sent.writes) {
       this.#context.log.warn(
@@ -200,7 +210,7 @@ export class DirInode implements DirnodePort {
         'another node wrote this directory at the same moment: if it changed one of these names, its change may be gone',
       );
     }
-    return stateOf(this.#keep(await this.#context.grid.list(this.#strongestCap()), label));
+    return stateOf(this.#keep(await this.#context.grid.list(this.#strongestCap()), label, false));
   }
 
   #isFresh(snapshot: Snapshot, maxAgeMs: number): boolean {
@@ -266,18 +276,18 @@ export class DirInode implements DirnodePort {
     try {
       const snapshot = this.#snapshot;
       if (this.#isImmutable) {
-        return snapshot ?? this.#keep(await this.#context.grid.list(this.#strongestCap()), undefined);
+        return snapshot ?? this.#keep(await this.#context.grid.list(this.#strongestCap()), undefined, false);
       }
       const label = await this.#label();
       this.#context.slowness.clear();
       if (snapshot && snapshot === this.#snapshot && label !== undefined && label === snapshot.label) {
-        return this.#keep(snapshot.listing, label);
+        return this.#keep(snapshot.listing, label, snapshot.isGuess);
       }
       const listing = await this.#context.grid.list(this.#strongestCap());
       if (epoch !== this.#epoch) {
-        return { listing, label: undefined, provedAtMs: 0 }; // a write of ours came in between: not to be kept
+        return { listing, label: undefined, provedAtMs: 0, isGuess: false }; // a write of ours came in between: not to be kept
       }
-      return this.#keep(listing, label);
+      return this.#keep(listing, label, false);
     } catch (error) {
       if (this.#snapshot) {
         this.#context.log.debug({ dir: this.dirId, err: error }, 'a listing could not be refreshed');
@@ -292,8 +302,8 @@ export class DirInode implements DirnodePort {
     return versions.length === 1 ? versions[0] : undefined;
   }
 
-  #keep(listing: Listing, label: string | undefined): Snapshot {
-    const snapshot = { listing, label, provedAtMs: this.#context.clock.monotonicMs() };
+  #keep(listing: Listing, label: string | undefined, isGuess: boolean): Snapshot {
+    const snapshot = { listing, label, provedAtMs: this.#context.clock.monotonicMs(), isGuess };
     this.#snapshot = snapshot;
     return snapshot;
   }

@@ -54,8 +54,8 @@ class FakeDirnode implements DirnodePort {
     });
   }
 
-  async prove(_sent: SentWrite): Promise<DirnodeState> {
-    return this.#call('prove', () => this.#state());
+  async afterWrite(_sent: SentWrite): Promise<DirnodeState> {
+    return this.#call('afterWrite', () => this.#state());
   }
 
   #state(): DirnodeState {
@@ -155,7 +155,7 @@ describe('DirnodeWriter', () => {
         ],
       }),
     });
-    assert.deepEqual(port.calls, ['refresh', 'link new', 'unlink old', 'prove']);
+    assert.deepEqual(port.calls, ['refresh', 'link new', 'unlink old', 'afterWrite']);
   });
 
   test('forgets the edit when it was found again after a quiet second', async () => {

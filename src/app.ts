@@ -1,0 +1,225 @@
+// Builds all parts once, starts them in order and stops them in the opposite one. The only file that picks
+// implementations.
+import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from './base/clock.ts';
+import { FsError, hasCode } from './base/errors.ts';
+import type { Logger } from './base/log.ts';
+import type { Config } from './config.ts';
+import { EditStore } from './edits/edit-store.ts';
+import { embeddedRootCap } from './embedded-root.ts';
+import { startGateway } from './gateway/server.ts';
+import { startFront } from './http/front.ts';
+import { GridTree } from './inode/grid-tree.ts';
+import { openCacheRoot } from './meta/cache-root.ts';
+import type { MetaStore } from './meta/meta-store.ts';
+import { openStore } from './meta/open-store.ts';
+import { sealedEdits } from './sealed-edits.ts';
+import { randomFraction } from './seal/random.ts';
+import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
+import type { Grid } from './tahoe/grid.ts';
+import { HttpGrid } from './tahoe/http-grid.ts';
+import { LimitedGrid } from './tahoe/limited-grid.ts';
+import { RetryingGrid } from './tahoe/retrying-grid.ts';
+import { Accounts } from './webdav/accounts.ts';
+import { DavServer, type Principal } from './webdav/dav-server.ts';
+
+export interface App extends AsyncDisposable {
+  /** Where it listens, `http://127.0.0.1:8080/` each. */
+  readonly addresses: readonly string[];
+  /** Accepts no more, lets what runs end within `graceMs`; what was answered is safe either way. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export interface AppParts {
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** What must be stopped again, the last started first. */
+class Closers {
+  readonly #closers: Array<() => Promise<void>> = [];
+
+  add(close: () => Promise<void>): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (let close = this.#closers.pop(); close; close = this.#closers.pop()) {
+      await close();
+    }
+  }
+}
+
+/** Throws `bad-config` for what the user must change; nothing is left running or locked then. */
+export async function startApp(config: Config, parts: AppParts): Promise<App> {
+  const closers = new Closers();
+  try {
+    const front = await start(config, parts, closers);
+    const stop = async (graceMs: number): Promise<void> => {
+      await front.stop(graceMs);
+      await closers.close();
+    };
+    return { addresses: front.addresses, stop, [Symbol.asyncDispose]: () => stop(0) };
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+/** A new, empty directory on the grid that `config` names; returns its write cap. */
+export async function createRootCap(config: Config, parts: AppParts): Promise<string> {
+  const closers = new Closers();
+  try {
+    return await openNode(config, requireNode(config), undefined, parts, closers).makeDirectory(new Map());
+  } finally {
+    await closers.close();
+  }
+}
+
+async function start(config: Config, { log, clock }: AppParts, closers: Closers) {
+  const { grid, rootCap, nodeId } = await openGrid(config, { log, clock }, closers);
+  const root = checkedRoot(rootCap);
+  const cacheRoot = await openCacheRoot({
+    cacheDir: config.cacheDir,
+    readSecret: Buffer.from(readOnlyText(root)),
+    writeSecret: root.kind === 'mutable' && root.isWritable ? Buffer.from(rootCap) : undefined,
+    storageIndex: storageIndexOf(root) ?? '',
+  });
+  const open = async (name: string, key: Buffer): Promise<MetaStore> => {
+    const file = config.store === 'memory' ? undefined : join(cacheRoot.folder, `${name}.sqlite`);
+    const store = await openStore({ file, key, mountId: cacheRoot.rootId });
+    closers.add(() => store.close());
+    return store;
+  };
+  const local = await open('local', cacheRoot.localKey);
+  await open('shared', cacheRoot.sharedKey);
+  await rememberNode(local, nodeId);
+  const tree = new GridTree({
+    grid,
+    rootCap,
+    edits: new EditStore(local, sealedEdits(cacheRoot.writerKey)),
+    clock,
+    log,
+    random: randomFraction,
+    dirCacheTimeMs: config.dirCacheTimeMs,
+    retries: config.gridRetries,
+    isSoleWriter: config.isSoleWriter,
+    isReadOnly: config.isReadOnly,
+  });
+  closers.add(() => tree.stop());
+  inBackground(tree.recover(), log, 'changes of an earlier run could not be brought to the grid');
+  inBackground(tree.stat([]), log, 'the grid can not be read now; what needs it is answered 503 until it can');
+  const dav = new DavServer({ tree, baseUrl: config.baseUrl, propfindMax: config.propfindMax, log, clock });
+  const accounts = config.account && (await Accounts.create([config.account], clock));
+  return await startFront<Principal>({
+    listen: config.listen,
+    tls: config.tls,
+    baseUrl: config.baseUrl,
+    allowedHosts: config.allowedHosts,
+    authenticate: accounts && ((authorization, address) => accounts.authenticate(authorization, address)),
+    handle: (request, response, principal) => dav.handle(request, response, principal),
+    log,
+    clock,
+  });
+}
+
+interface OpenedGrid {
+  readonly grid: Grid;
+  readonly rootCap: string;
+  /** Of the embedded store; undefined for a node. */
+  readonly nodeId: string | undefined;
+}
+
+async function openGrid(config: Config, parts: AppParts, closers: Closers): Promise<OpenedGrid> {
+  if (config.nodeUrl !== undefined) {
+    const grid = openNode(config, config.nodeUrl, undefined, parts, closers);
+    if (config.rootCapText === undefined) {
+      throw new FsError('bad-config', 'which directory of the grid to serve is not said', {
+        hint: 'make one: tahoe-webdav create-root --node-url URL --rootcap-file FILE, then give --rootcap-file FILE',
+      });
+    }
+    return { grid, rootCap: config.rootCapText, nodeId: undefined };
+  }
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const runDir = await mkdtemp(join(tmpdir(), 'tahoe-webdav-'));
+  closers.add(() => rm(runDir, { recursive: true, force: true }));
+  const gateway = await startGateway({
+    dataDir: config.dataDir,
+    listen: { socketPath: join(runDir, 'node.sock') },
+    log: parts.log,
+    clock: parts.clock,
+  });
+  closers.add(() => gateway.close());
+  parts.log.warn(
+    { dataDir: config.dataDir },
+    'no Tahoe node is given: files are kept in the embedded store on this disk alone. It is no grid: lose the disk, lose the files',
+  );
+  const grid = openNode(config, gateway.url, gateway.socketPath, parts, closers);
+  const { dataDir, configDir } = config;
+  const rootCap =
+    config.rootCapText ?? (await embeddedRootCap(grid, { dataDir, configDir, nodeId: gateway.nodeId }));
+  return { grid, rootCap, nodeId: gateway.nodeId };
+}
+
+function requireNode(config: Config): string {
+  if (config.nodeUrl === undefined) {
+    throw new FsError('bad-config', 'create-root needs a Tahoe node', { hint: 'give --node-url URL or --tahoe-dir DIR' });
+  }
+  return config.nodeUrl;
+}
+
+function openNode(
+  config: Config,
+  nodeUrl: string,
+  socketPath: string | undefined,
+  { log, clock }: AppParts,
+  closers: Closers,
+): Grid {
+  const { maxConnections, netTimeoutMs } = config;
+  const node = new HttpGrid({
+    nodeUrl,
+    ...(socketPath === undefined ? {} : { socketPath }),
+    maxConnections,
+    netTimeoutMs,
+    log,
+    clock,
+  });
+  closers.add(() => node.close());
+  const limited = new LimitedGrid(node, maxConnections);
+  return new RetryingGrid(limited, { retries: config.gridRetries, clock, random: randomFraction });
+}
+
+function checkedRoot(rootCap: string) {
+  const cap = parseCap(rootCap);
+  if (!isDirectoryCap(cap)) {
+    throw new FsError('bad-config', 'the rootcap does not name a directory', {
+      hint: 'it begins with URI:DIR2; a file cap or a verify cap can not be served',
+    });
+  }
+  return cap;
+}
+
+/** The same root on another disk's store is another tree: what is noted here does not belong to it. */
+async function rememberNode(local: MetaStore, nodeId: string | undefined): Promise<void> {
+  const key = 'mount/node';
+  const found = await local.get(key);
+  const noted = found && (found.value as { readonly nodeId: string | null }).nodeId;
+  if (found && noted !== (nodeId ?? null)) {
+    throw new FsError('bad-config', 'this rootcap was served from another node: the cache directory has notes of that one', {
+      hint: 'give the node or --data-dir used before, or another --cache-dir',
+    });
+  }
+  if (!found) {
+    await local.commit([{ key, value: { nodeId: nodeId ?? null } }]);
+  }
+}
+
+function inBackground(work: Promise<unknown>, log: Logger, failed: string): void {
+  work.catch((error: unknown) => {
+    if (!hasCode(error, 'aborted')) {
+      log.warn({ err: error }, failed); // aborted: it was stopped, and goes on with the next process
+    }
+  });
+}

@@ -1,0 +1,23 @@
+// Edits sealed under a key that only the root's write cap gives: they hold write caps, and the store that they lie
+// in opens with the read cap.
+import { FsError } from './base/errors.ts';
+import type { Edit } from './edits/edit.ts';
+import type { EditCodec } from './edits/edit-store.ts';
+import { open, seal } from './seal/box.ts';
+
+/** `key` is undefined where the root can only be read: then nothing is written, and edits there are not ours. */
+export function sealedEdits(key: Buffer | undefined): EditCodec {
+  const required = (): Buffer => {
+    if (key === undefined) {
+      throw new FsError('read-only', 'the root can only be read; changes that still wait need its write cap', {
+        hint: 'serve the same root by its write cap once, so that they can be finished',
+      });
+    }
+    return key;
+  };
+  return {
+    seal: (edit, place) => seal(required(), Buffer.from(JSON.stringify(edit)), place).toString('base64'),
+    open: (sealed, place) =>
+      JSON.parse(open(required(), Buffer.from(sealed, 'base64'), place).toString()) as Edit,
+  };
+}
