@@ -1,121 +1,87 @@
-// NOTE for helper E (remove this line when read): the lead needed this folder early and wrote it whole (meta-store, record, backend, committer, open-store, cache-root). KEEP these files, mend what is wrong in them, and write the tests, bench and READMEs against them: do not write second versions.
-// Where records are kept: Keyv over SQLite, or over a Map. What SQLite is told so that "written" means durable, and
-// so that a second process is refused, is told here.
+// Where records are kept: one table in one SQLite file, or in memory, through Keyv and its adapter. What SQLite is
+// told so that "written" means durable, and so that a second process is refused, is told here.
 //
 // Keyv swallows a failing store's errors unless told otherwise, its setMany loops, its iterator skips; and BEGIN
 // through the adapter mixes callers. So: throwOnErrors, reads by Keyv, scans and writes as single statements.
-import { readFile, statfs, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+// Nobody else in this process may open the file with `fs`: closing such a descriptor drops SQLite's POSIX locks.
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
 import { Keyv } from 'keyv';
-import { FsError } from '../base/errors.ts';
+import { syncFolder } from '../base/atomic-file.ts';
+import { FsError, systemCode } from '../base/errors.ts';
 
 export interface StoredRow {
   readonly key: string;
   readonly value: string;
 }
 
-/** Stored keys and texts. Calls may overlap but for `write`, of which only one may run. */
+/** Rows by key; null = no row. */
+export type Rows = ReadonlyMap<string, string | null>;
+
+/**
+ * Stored keys and texts. Calls may overlap but for `write`, of which only one may run. All reject with an FsError
+ * when the engine fails: `no-space`, `corrupt`, else `unavailable`.
+ */
 export interface Backend {
-  readonly isDurable: boolean;
   get(key: string): Promise<string | undefined>;
   /** Rows with `from <= key < to`, in the order of keys, at most `limit`. */
   range(from: string, to: string, limit: number): Promise<StoredRow[]>;
-  /** All of `puts` (null = delete) in one transaction if every guard holds (null = absent), else false. */
-  write(
-    puts: ReadonlyMap<string, string | null>,
-    guards: ReadonlyMap<string, string | null>,
-  ): Promise<boolean>;
+  /**
+   * All of `puts` (at least one; null = delete) in one durable transaction if every guard holds (null = absent),
+   * else false. When it rejects it may have been done all the same.
+   */
+  write(puts: Rows, guards: Rows): Promise<boolean>;
   close(): Promise<void>;
 }
 
-const TABLE = 'records';
+export const TABLE = 'records';
 
-/** Opens, or makes, the SQLite file. `unavailable` where another process has it, `corrupt` where it is none. */
+/** `PRAGMA user_version`: what table, triggers and texts are like. */
+const LAYOUT_VERSION = 1;
+const FULL = 2;
+
+/**
+ * Opens, or makes, the SQLite file. `unavailable` where another process has it, `corrupt` where it is no database or
+ * a newer program's, `bad-config` where it can't be.
+ */
 export async function openSqlite(file: string): Promise<Backend> {
-  await refuseNetworkFolder(dirname(file));
-  const adapter = new KeyvSqlite({ uri: `sqlite://${file}`, table: TABLE, busyTimeout: 0 });
-  // Without a listener a file that can't be opened would end the process; what it says comes by the query as well.
-  adapter.on('error', () => undefined);
-  const keyv = new Keyv({ store: adapter, throwOnErrors: true, useKeyPrefix: false });
-  keyv.on('error', () => undefined);
+  const path = resolve(file);
+  await makePrivateFile(path);
+  // Whoever comes second is told at once; 0 would leave sqlite3's own second.
+  return await openAdapter(new KeyvSqlite({ uri: `sqlite://${path}`, table: TABLE, busyTimeout: 1 }), path);
+}
+
+/** The same, gone with the process. */
+export async function openMemory(): Promise<Backend> {
+  return await openAdapter(new KeyvSqlite({ uri: 'sqlite://:memory:', table: TABLE }), undefined);
+}
+
+/** A backend over an adapter just made, for whoever stands between the two; `file` undefined = in memory. */
+export async function openAdapter(adapter: KeyvSqlite, file: string | undefined): Promise<Backend> {
+  const keyv = new Keyv<string>(adapter, {
+    throwOnErrors: true,
+    emitErrors: false, // each comes by the promise as well; without a listener the adapter's would end the process
+    useKeyPrefix: false,
+    deserialize: <T>(value: string) => ({ value: value as T }), // the text is our own format, not Keyv's
+  });
+  const backend = new SqliteBackend(adapter, keyv, file && pidFile(file));
+  let isConnected = false;
   try {
-    await prepare(adapter);
+    // The adapter connects by itself, and a failure that nobody awaits would end the process.
+    await adapter.query('SELECT 1');
+    isConnected = true;
+    await backend.prepare(file !== undefined);
+    if (file !== undefined) {
+      await writeFile(pidFile(file), `${process.pid}\n`, { mode: 0o600 }); // for the message of who comes second
+    }
   } catch (error) {
-    await adapter.close().catch(() => undefined); // it may never have been open
-    throw await openError(file, error);
+    if (isConnected) {
+      await adapter.close();
+    }
+    throw await openError(file ?? 'the store in memory', error);
   }
-  await writeFile(pidFile(file), `${process.pid}\n`); // for the message of whoever comes second, nothing else
-  return new SqliteBackend(adapter, keyv);
-}
-
-export function openMemory(): Backend {
-  return new MapBackend();
-}
-
-async function prepare(adapter: KeyvSqlite): Promise<void> {
-  const query = adapter.query as (sql: string, parameters?: readonly unknown[]) => Promise<unknown[]>;
-  await query('PRAGMA locking_mode=EXCLUSIVE'); // before WAL: then the lock needs no shared memory file
-  const [mode] = (await query('PRAGMA journal_mode=WAL')) as Array<{ journal_mode?: string }>;
-  await query('PRAGMA synchronous=FULL');
-  const [synchronous] = (await query('PRAGMA synchronous')) as Array<{ synchronous?: number }>;
-  if (mode?.journal_mode !== 'wal' || synchronous?.synchronous !== 2) {
-    throw new FsError('corrupt', 'SQLite refuses a write-ahead log or synchronous=FULL for this file');
-  }
-  const isNull = 'WHEN NEW.value IS NULL BEGIN DELETE FROM';
-  for (const event of ['INSERT', 'UPDATE']) {
-    await query(
-      `CREATE TRIGGER IF NOT EXISTS gone_${event} AFTER ${event} ON ${TABLE} ${isNull} ${TABLE} WHERE key=NEW.key; END`,
-    );
-  }
-  // The exclusive lock is taken by the first write.
-  await query(`INSERT INTO ${TABLE}(key,value) VALUES('opened','{}') ON CONFLICT(key) DO UPDATE SET value=value`);
-}
-
-function pidFile(file: string): string {
-  return `${file}.pid`;
-}
-
-async function openError(file: string, error: unknown): Promise<unknown> {
-  const message = error instanceof Error ? error.message : String(error);
-  if (/SQLITE_(BUSY|LOCKED)/.test(message)) {
-    const pid = await readFile(pidFile(file), 'utf8').then(
-      (text) => ` (process ${text.trim()})`,
-      () => '',
-    );
-    return new FsError('unavailable', `the cache directory is used by another tahoe-webdav${pid}: ${dirname(file)}`, {
-      hint: 'stop the other one, or choose another --cache-dir',
-      cause: error,
-    });
-  }
-  if (/SQLITE_(NOTADB|CORRUPT)/.test(message)) {
-    return new FsError('corrupt', `${file} is damaged`, {
-      hint: 'move it aside together with its -wal file; changes that are not on the grid yet are noted in it',
-      cause: error,
-    });
-  }
-  if (/SQLITE_(CANTOPEN|READONLY|PERM)/.test(message)) {
-    return new FsError('denied', `${file} can not be opened for writing`, { cause: error });
-  }
-  return /SQLITE_FULL/.test(message) ? new FsError('no-space', 'the disk is full', { cause: error }) : error;
-}
-
-// statfs types of file systems whose locks don't hold, or hold for one host only.
-const NETWORK_TYPES: ReadonlyMap<number, string> = new Map([
-  [0x6969, 'NFS'],
-  [0x517b, 'SMB'],
-  [0xfe534d42, 'SMB'],
-  [0xff534d42, 'CIFS'],
-]);
-
-async function refuseNetworkFolder(folder: string): Promise<void> {
-  const { type } = await statfs(folder);
-  const name = NETWORK_TYPES.get(type);
-  if (name !== undefined) {
-    throw new FsError('bad-config', `${folder} lies on ${name}, where SQLite's locks do not hold`, {
-      hint: 'choose a --cache-dir on a local disk',
-    });
-  }
+  return backend;
 }
 
 // One statement, hence one transaction: ?1 = puts [[key, text|null]...], ?2 = guards, the same form. No row = refused.
@@ -127,95 +93,153 @@ const WRITE = `INSERT INTO ${TABLE}(key,value)
 const RANGE = `SELECT key,value FROM ${TABLE} WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3`;
 
 class SqliteBackend implements Backend {
-  readonly isDurable = true;
   readonly #adapter: KeyvSqlite;
   readonly #keyv: Keyv<string>;
+  readonly #pidFile: string | undefined;
 
-  constructor(adapter: KeyvSqlite, keyv: Keyv) {
+  constructor(adapter: KeyvSqlite, keyv: Keyv<string>, pidFile: string | undefined) {
     this.#adapter = adapter;
-    this.#keyv = keyv as Keyv<string>;
+    this.#keyv = keyv;
+    this.#pidFile = pidFile;
+  }
+
+  async prepare(isFile: boolean): Promise<void> {
+    const version = Number(await this.#pragma('user_version'));
+    if (version > LAYOUT_VERSION) {
+      throw new FsError('corrupt', `the store has version ${version}, this program knows ${LAYOUT_VERSION}`, {
+        hint: 'it was written by a newer tahoe-webdav: use that one, or another --cache-dir',
+      });
+    }
+    if (isFile) {
+      await this.#pragma('locking_mode=EXCLUSIVE'); // before WAL: then the lock needs no shared memory file
+      const mode = await this.#pragma('journal_mode=WAL');
+      await this.#pragma('synchronous=FULL');
+      const synchronous = await this.#pragma('synchronous');
+      if (mode !== 'wal' || synchronous !== FULL) {
+        throw new FsError(
+          'bad-config',
+          'SQLite refuses a write-ahead log or synchronous=FULL for the store',
+          {
+            hint: 'choose a --cache-dir on a local disk',
+          },
+        );
+      }
+    }
+    // A row written as NULL is a deleted one: so puts and deletes are one statement.
+    for (const event of ['INSERT', 'UPDATE']) {
+      await this.#query(
+        `CREATE TRIGGER IF NOT EXISTS gone_${event} AFTER ${event} ON ${TABLE}
+         WHEN NEW.value IS NULL BEGIN DELETE FROM ${TABLE} WHERE key=NEW.key; END`,
+      );
+    }
+    // Written at each start: the exclusive lock is taken by the first write.
+    await this.#pragma(`user_version=${LAYOUT_VERSION}`);
   }
 
   async get(key: string): Promise<string | undefined> {
-    return await this.#keyv.get(key);
+    return await engine('read', () => this.#keyv.get(key));
   }
 
   async range(from: string, to: string, limit: number): Promise<StoredRow[]> {
-    const rows = await this.#query<{ key: string; value: string }>(RANGE, [from, to, limit]);
-    return rows.map(({ key, value }) => ({ key, value: fromKeyv(value) }));
+    return (await engine('read', () => this.#query(RANGE, from, to, limit))) as StoredRow[];
   }
 
-  async write(
-    puts: ReadonlyMap<string, string | null>,
-    guards: ReadonlyMap<string, string | null>,
-  ): Promise<boolean> {
-    const rows = await this.#query(WRITE, [toJson(puts), toJson(guards)]);
-    return rows.length > 0;
+  async write(puts: Rows, guards: Rows): Promise<boolean> {
+    const parameters = [JSON.stringify([...puts]), JSON.stringify([...guards])];
+    return (await engine('write', () => this.#query(WRITE, ...parameters))).length > 0;
   }
 
   async close(): Promise<void> {
-    await this.#adapter.close();
-  }
-
-  async #query<T>(sql: string, parameters: readonly unknown[]): Promise<T[]> {
-    return (await this.#adapter.query(sql, parameters)) as T[];
-  }
-}
-
-/** Texts in the form in which Keyv keeps them, so that its own get reads them. */
-function toJson(rows: ReadonlyMap<string, string | null>): string {
-  return JSON.stringify([...rows].map(([key, text]) => [key, text === null ? null : toKeyv(text)]));
-}
-
-function toKeyv(text: string): string {
-  return JSON.stringify({ value: text });
-}
-
-function fromKeyv(stored: string): string {
-  return (JSON.parse(stored) as { readonly value: string }).value;
-}
-
-class MapBackend implements Backend {
-  readonly isDurable = false;
-  readonly #keyv = new Keyv<string>({ throwOnErrors: true, useKeyPrefix: false });
-  readonly #keys = new Set<string>();
-
-  async get(key: string): Promise<string | undefined> {
-    return await this.#keyv.get(key);
-  }
-
-  async range(from: string, to: string, limit: number): Promise<StoredRow[]> {
-    const keys = [...this.#keys].filter((key) => key >= from && key < to).sort();
-    const rows: StoredRow[] = [];
-    for (const key of keys.slice(0, limit)) {
-      const value = await this.get(key);
-      if (value !== undefined) {
-        rows.push({ key, value });
-      }
+    if (this.#pidFile !== undefined) {
+      await rm(this.#pidFile, { force: true }); // while the store is still ours
     }
-    return rows;
+    await this.#keyv.disconnect();
   }
 
-  async write(
-    puts: ReadonlyMap<string, string | null>,
-    guards: ReadonlyMap<string, string | null>,
-  ): Promise<boolean> {
-    for (const [key, expected] of guards) {
-      if (((await this.get(key)) ?? null) !== expected) {
-        return false;
-      }
-    }
-    for (const [key, text] of puts) {
-      if (text === null) {
-        this.#keys.delete(key);
-        await this.#keyv.delete(key);
-      } else {
-        this.#keys.add(key);
-        await this.#keyv.set(key, text);
-      }
-    }
-    return true;
+  async #query(sql: string, ...parameters: ReadonlyArray<string | number>): Promise<unknown[]> {
+    return (await this.#adapter.query(sql, parameters)) as unknown[];
   }
 
-  async close(): Promise<void> {}
+  /** What a PRAGMA answers, if it does. */
+  async #pragma(pragma: string): Promise<unknown> {
+    const [row] = await this.#query(`PRAGMA ${pragma}`);
+    return row === undefined ? undefined : Object.values(row as object)[0];
+  }
+}
+
+function pidFile(file: string): string {
+  return `${file}.pid`;
+}
+
+/** SQLite would let others read it; its -wal takes over the mode. A file that is there isn't touched. */
+async function makePrivateFile(file: string): Promise<void> {
+  try {
+    const handle = await open(file, 'wx', 0o600);
+    await handle.close();
+    await syncFolder(dirname(file));
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') {
+      throw cantOpen(file, error);
+    }
+  }
+}
+
+/** True where a disk failed: what is written after that can't be trusted to last. */
+export function isDiskFailure(error: unknown): boolean {
+  return error instanceof FsError && systemCode(error.cause) === 'SQLITE_IOERR';
+}
+
+async function engine<T>(verb: 'read' | 'write', call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw engineError(`the metadata store can not be ${verb === 'read' ? 'read' : 'written'}`, error);
+  }
+}
+
+function engineError(message: string, cause: unknown): FsError {
+  switch (systemCode(cause)) {
+    case 'SQLITE_FULL':
+      return new FsError('no-space', 'the disk of the cache directory is full', { cause });
+    case 'SQLITE_NOTADB':
+    case 'SQLITE_CORRUPT':
+      return new FsError('corrupt', 'the metadata store is damaged', { cause });
+    default:
+      return new FsError('unavailable', message, { cause });
+  }
+}
+
+function cantOpen(file: string, cause: unknown): FsError {
+  return new FsError('bad-config', `${file} can not be opened for writing`, { cause });
+}
+
+async function openError(file: string, error: unknown): Promise<FsError> {
+  if (error instanceof FsError) {
+    return error;
+  }
+  switch (systemCode(error)) {
+    case 'SQLITE_BUSY': {
+      const pid = await readFile(pidFile(file), 'utf8').then(
+        (text) => ` (process ${text.trim()})`,
+        () => '', // only the message is poorer
+      );
+      return new FsError(
+        'unavailable',
+        `the cache directory is used by another tahoe-webdav${pid}: ${dirname(file)}`,
+        { hint: 'stop the other one, or choose another --cache-dir', cause: error },
+      );
+    }
+    case 'SQLITE_NOTADB':
+    case 'SQLITE_CORRUPT':
+      return new FsError('corrupt', `${file} is damaged`, {
+        hint: 'move it aside together with its -wal file, and keep both: they note changes that are not on the grid yet',
+        cause: error,
+      });
+    case 'SQLITE_CANTOPEN':
+    case 'SQLITE_READONLY':
+    case 'SQLITE_PERM':
+      return cantOpen(file, error);
+    default:
+      return engineError(`${file} can not be opened`, error);
+  }
 }
