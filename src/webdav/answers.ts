@@ -1,7 +1,7 @@
 // How answers leave: short ones with their length, long ones in pieces that let others have their turn.
 import { once } from 'node:events';
 import { yieldToLoop } from '../base/clock.ts';
-import { FsError } from '../base/errors.ts';
+import { FsError, hasCode } from '../base/errors.ts';
 import type { Exchange } from './exchange.ts';
 import { closeUnlessInStep } from './request-body.ts';
 import { refusalOf } from './status.ts';
@@ -72,7 +72,10 @@ export async function sendPieces(
     }
     const hasRoom = response.write(piece);
     piece = '';
-    await (hasRoom ? yieldToLoop() : roomToWrite(exchange));
+    if (!hasRoom) {
+      await roomToWrite(exchange);
+    }
+    await yieldToLoop(); // also after a wait: where the kernel takes all at once, that was over within this turn
     if (signal.aborted) {
       throw new FsError('aborted', 'the client went away');
     }
@@ -96,13 +99,10 @@ async function roomToWrite(exchange: Exchange): Promise<void> {
 export function sendError(exchange: Exchange, error: unknown): void {
   const { request, response, parts, signal } = exchange;
   const refusal = refusalOf(error);
-  if (!signal.aborted && (refusal === undefined || refusal.status >= 500)) {
-    const what = `${request.method} failed`;
-    if (refusal === undefined) {
-      parts.log.error({ err: error }, what);
-    } else {
-      parts.log.warn({ err: error, status: refusal.status }, what);
-    }
+  if (refusal === undefined) {
+    parts.log.error({ err: error }, `${request.method} failed`);
+  } else if (refusal !== error && refusal.status >= 500 && !hasCode(error, 'aborted')) {
+    parts.log.warn({ err: error, status: refusal.status }, `${request.method} failed`);
   }
   if (response.headersSent || signal.aborted) {
     response.destroy();

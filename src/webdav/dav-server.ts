@@ -3,6 +3,7 @@
 //
 // Whoever calls has checked the URL's form and the credentials, and left an Expect header unanswered.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { v2 as webdav } from 'webdav-server';
 import type { Clock } from '../base/clock.ts';
@@ -11,7 +12,7 @@ import type { Tree } from '../inode/tree.ts';
 import { sendError } from './answers.ts';
 import { Exchange, type Principal, type ServerParts } from './exchange.ts';
 import { TahoeFileSystem } from './file-system.ts';
-import { parseUrlPath } from './hrefs.ts';
+import { parseUrlPath, type UrlPath } from './hrefs.ts';
 import { copy, move } from './methods/copy-move.ts';
 import { remove } from './methods/delete.ts';
 import { get } from './methods/get.ts';
@@ -67,6 +68,8 @@ export class DavServer {
   readonly #parts: ServerParts;
   readonly #library: webdav.WebDAVServer;
   readonly #arrivals = new WeakMap<IncomingMessage, Arrival>();
+  /** The request that a connection is busy with. */
+  readonly #running = new WeakMap<Socket, Promise<void>>();
 
   constructor(options: DavServerOptions) {
     const { baseUrl, propfindMax, log, clock } = options;
@@ -99,17 +102,41 @@ export class DavServer {
     this.#library.onUnknownMethod(this.#method(notImplemented));
   }
 
-  /** Answers one request. Resolves when the answer is out, or the client gone; never rejects. */
+  /**
+   * Answers one request. Resolves when the answer is out, or the client gone; never rejects. Requests that a client sent
+   * ahead on one connection are answered one after the other, so that each sees what the one before has changed.
+   */
   async handle(
     request: IncomingMessage,
     response: ServerResponse,
     principal: Principal | undefined,
   ): Promise<void> {
-    const target = request.url ?? '/';
-    let exchange = new Exchange(request, response, this.#parts, { names: [], isCollection: true }, principal);
+    const { socket } = request;
+    const running = this.#running.get(socket);
+    const answered = this.#answer(request, response, principal, running);
+    this.#running.set(socket, answered);
+    await answered;
+    if (this.#running.get(socket) === answered) {
+      this.#running.delete(socket);
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal | undefined,
+    before: Promise<void> | undefined,
+  ): Promise<void> {
+    await before;
+    if (request.socket.destroyed) {
+      return;
+    }
+    const [url, problem] = targetOf(request);
+    using exchange = new Exchange(request, response, this.#parts, url, principal);
     try {
-      const url = target === '*' ? exchange.url : parseUrlPath(target);
-      exchange = new Exchange(request, response, this.#parts, url, principal);
+      if (problem !== undefined) {
+        throw problem;
+      }
       await new Promise<void>((finished) => {
         this.#arrivals.set(request, { exchange, finished });
         const listeners = response.listeners('error');
@@ -134,6 +161,16 @@ export class DavServer {
         void run(arrival, handler, done);
       },
     };
+  }
+}
+
+/** What a request names, or why it names nothing. */
+function targetOf(request: IncomingMessage): readonly [url: UrlPath, problem: unknown] {
+  const root: UrlPath = { names: [], isCollection: true };
+  try {
+    return [request.url === '*' ? root : parseUrlPath(request.url ?? '/'), undefined];
+  } catch (error) {
+    return [root, error];
   }
 }
 

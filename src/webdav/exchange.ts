@@ -23,7 +23,7 @@ export interface ServerParts {
   readonly clock: Clock;
 }
 
-export class Exchange {
+export class Exchange implements Disposable {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly parts: ServerParts;
@@ -32,6 +32,7 @@ export class Exchange {
   readonly url: UrlPath;
   /** Fires when the client goes away before it has its answer. */
   readonly signal: AbortSignal;
+  readonly #gone = new AbortController();
   #isBodyInvited = false;
 
   constructor(
@@ -46,13 +47,18 @@ export class Exchange {
     this.parts = parts;
     this.url = url;
     this.principal = principal;
-    const gone = new AbortController();
-    this.signal = gone.signal;
-    response.once('close', () => {
-      if (!response.writableFinished) {
-        gone.abort();
-      }
-    });
+    this.signal = this.#gone.signal;
+    // The socket, not the response: one that waits behind another on the same connection isn't told of the end.
+    request.socket.once('close', this.#closed);
+  }
+
+  readonly #closed = (): void => {
+    this.#gone.abort();
+  };
+
+  /** The answer is out: whatever happens to the connection is the next one's business. */
+  [Symbol.dispose](): void {
+    this.request.socket.off('close', this.#closed);
   }
 
   /** A header's value without the space around it; undefined when it is absent. Repeated ones are joined by commas. */

@@ -303,24 +303,35 @@ function requireApart(from: TreePath, to: TreePath): void {
   }
 }
 
-/** A stream for the library to write to: it finishes when `store` has what was written, and fails as it fails. */
+/**
+ * A stream for the library to write to: it finishes when `store` has what was written, and fails as it fails. Only what is
+ * written or ended fails: an error that nobody waits for yet would end the process.
+ */
 function storing(store: (body: Readable) => Promise<unknown>): Writable {
   const body = new PassThrough();
-  const stored = store(body);
-  const sink = new Writable({
+  let failure: Error | undefined;
+  let resume: ((error?: Error) => void) | undefined;
+  const goOn = (): void => {
+    resume?.(failure);
+    resume = undefined;
+  };
+  const stored = store(body).catch((error: unknown) => {
+    failure = libraryError(error);
+    goOn();
+  });
+  body.on('drain', goOn);
+  body.on('error', () => undefined); // `store` tells of it
+  return new Writable({
     write(bytes, _encoding, callback) {
-      if (body.write(bytes)) {
-        callback();
+      if (failure !== undefined || body.write(bytes)) {
+        callback(failure);
       } else {
-        body.once('drain', callback);
+        resume = callback;
       }
     },
     final(callback) {
       body.end();
-      stored.then(
-        () => callback(),
-        (error: unknown) => callback(libraryError(error)),
-      );
+      void stored.then(() => process.nextTick(callback, failure));
     },
     destroy(error, callback) {
       if (!body.writableFinished) {
@@ -329,7 +340,4 @@ function storing(store: (body: Readable) => Promise<unknown>): Writable {
       callback(error);
     },
   });
-  body.on('error', () => undefined); // reported by `stored`
-  stored.catch((error: unknown) => sink.destroy(libraryError(error)));
-  return sink;
 }

@@ -56,7 +56,8 @@ export async function walk(
     }
   };
   const enter = async (parent: Visit, child: Resource): Promise<Visit | undefined> => {
-    using _permit = await limiter.take(stopped);
+    using _permit = await limiter.take(); // without the signal: thousands may wait here, each with a listener
+    stopped.throwIfAborted();
     const childPath = [...parent.path, child.name];
     try {
       const childView = await files.list(childPath, stopped);

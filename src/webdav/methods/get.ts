@@ -2,7 +2,7 @@
 // or the connection breaks: never a short answer that looks whole.
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { FsError, hasCode, internalError } from '../../base/errors.ts';
+import { FsError, hasCode, internalError, systemCode } from '../../base/errors.ts';
 import { type ByteRange, rangeLength } from '../../base/ranges.ts';
 import type { OpenFile } from '../../inode/tree.ts';
 import { sendEmpty, sendPieces, startAnswer } from '../answers.ts';
@@ -118,7 +118,15 @@ async function sendBody(exchange: Exchange, body: Readable, lengthBytes: number)
     sent += bytes.length;
   });
   // An abort by the client destroys the body, an error of the body destroys the response: pipeline does both.
-  await pipeline(body, exchange.response, { end: false });
+  try {
+    await pipeline(body, exchange.response, { end: false, signal: exchange.signal });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ABORT_ERR') {
+      throw new FsError('aborted', 'the client went away', { cause: error });
+    }
+    throw error;
+  }
   if (sent !== lengthBytes) {
     throw internalError(`a body of ${lengthBytes} bytes ended after ${sent}`);
   }
