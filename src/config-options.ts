@@ -1,0 +1,246 @@
+// Every option there is: what the command line, the environment and the configuration file may say, and what the help
+// tells about it. A new setting is one entry here and one line in config.ts.
+
+export type CommandName = 'serve' | 'create-root';
+
+export type OptionName =
+  | 'addr'
+  | 'baseurl'
+  | 'node-url'
+  | 'tahoe-dir'
+  | 'rootcap-file'
+  | 'alias'
+  | 'read-only'
+  | 'sole-writer'
+  | 'data-dir'
+  | 'cache-dir'
+  | 'store'
+  | 'user'
+  | 'password-file'
+  | 'cert'
+  | 'key'
+  | 'allow-insecure-auth'
+  | 'no-auth'
+  | 'allowed-host'
+  | 'dir-cache-time'
+  | 'net-timeout'
+  | 'max-connections'
+  | 'grid-retries'
+  | 'propfind-max'
+  | 'log-level'
+  | 'log-format'
+  | 'config';
+
+export interface OptionSpec {
+  /** `list` may be given more than once; a `flag` has no value on the command line. */
+  readonly kind: 'text' | 'list' | 'flag';
+  /** What stands for the value in the help. */
+  readonly value?: string;
+  readonly group: string;
+  readonly about: string;
+  /** For the help only: config.ts parses and fills in. */
+  readonly byDefault?: string;
+  readonly commands: readonly CommandName[];
+}
+
+const both: readonly CommandName[] = ['serve', 'create-root'];
+const serve: readonly CommandName[] = ['serve'];
+const LISTEN = 'Where it listens';
+const GRID = 'What it serves';
+const DISK = 'What it keeps on disk';
+const ACCESS = 'Who may come in';
+const LIMITS = 'Times and limits';
+const OTHER = 'Other';
+
+/** In the order of the help. */
+export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
+  addr: {
+    kind: 'list',
+    value: 'HOST:PORT',
+    group: LISTEN,
+    about:
+      'also [IPV6]:PORT, :PORT (all addresses), localhost:PORT, unix:/PATH; port 0 = any free one; repeatable',
+    byDefault: '127.0.0.1:8080',
+    commands: serve,
+  },
+  baseurl: { kind: 'text', value: '/PREFIX', group: LISTEN, about: 'serve below this path', commands: serve },
+  'node-url': {
+    kind: 'text',
+    value: 'URL',
+    group: GRID,
+    about: 'web API of a Tahoe-LAFS node, or unix:/PATH; without a node files are kept on this disk',
+    commands: both,
+  },
+  'tahoe-dir': {
+    kind: 'text',
+    value: 'DIR',
+    group: GRID,
+    about: "a Tahoe node's directory: its node.url and aliases are read",
+    commands: both,
+  },
+  'rootcap-file': {
+    kind: 'text',
+    value: 'FILE',
+    group: GRID,
+    about: "file that holds the root directory's cap, - for standard input; environment TAHOE_WEBDAV_ROOTCAP",
+    commands: both,
+  },
+  alias: {
+    kind: 'text',
+    value: 'NAME',
+    group: GRID,
+    about: 'the root by its alias in the Tahoe directory (~/.tahoe with --node-url)',
+    commands: both,
+  },
+  'read-only': { kind: 'flag', group: GRID, about: 'refuse every write', commands: serve },
+  'sole-writer': {
+    kind: 'flag',
+    group: GRID,
+    about: 'nobody else writes this tree: writes are proved with fewer questions to the node',
+    commands: serve,
+  },
+  'data-dir': {
+    kind: 'text',
+    value: 'DIR',
+    group: DISK,
+    about: 'where files are kept if no node is given',
+    byDefault: 'below XDG_DATA_HOME',
+    commands: serve,
+  },
+  'cache-dir': {
+    kind: 'text',
+    value: 'DIR',
+    group: DISK,
+    about: 'holds what is not on the grid yet, too: no place that may be wiped',
+    byDefault: 'below XDG_STATE_HOME',
+    commands: serve,
+  },
+  store: {
+    kind: 'text',
+    value: 'URL',
+    group: DISK,
+    about: 'where metadata is kept: sqlite: or memory:',
+    byDefault: 'sqlite:',
+    commands: serve,
+  },
+  user: { kind: 'text', value: 'NAME', group: ACCESS, about: 'name of the one account', commands: serve },
+  'password-file': {
+    kind: 'text',
+    value: 'FILE',
+    group: ACCESS,
+    about: 'file whose first line is its password',
+    commands: serve,
+  },
+  cert: {
+    kind: 'text',
+    value: 'FILE',
+    group: ACCESS,
+    about: 'certificate chain (PEM): speak TLS',
+    commands: serve,
+  },
+  key: { kind: 'text', value: 'FILE', group: ACCESS, about: 'its private key (PEM)', commands: serve },
+  'allow-insecure-auth': {
+    kind: 'flag',
+    group: ACCESS,
+    about: 'take passwords without TLS from other machines, e.g. behind a proxy that ends TLS',
+    commands: serve,
+  },
+  'no-auth': {
+    kind: 'flag',
+    group: ACCESS,
+    about: 'let everybody in who can connect, from other machines too',
+    commands: serve,
+  },
+  'allowed-host': {
+    kind: 'list',
+    value: 'NAME',
+    group: ACCESS,
+    about: 'without accounts: a further name that this server may be asked by; repeatable',
+    commands: serve,
+  },
+  'dir-cache-time': {
+    kind: 'text',
+    value: 'TIME',
+    group: LIMITS,
+    about: "how old a directory's listing may be; 0 = ask each time",
+    byDefault: '10s',
+    commands: serve,
+  },
+  'net-timeout': {
+    kind: 'text',
+    value: 'TIME',
+    group: LIMITS,
+    about: 'how long the node may make no progress',
+    byDefault: '30s',
+    commands: both,
+  },
+  'max-connections': {
+    kind: 'text',
+    value: 'N',
+    group: LIMITS,
+    about: 'connections to the node, half for reads, half for writes',
+    byDefault: '10',
+    commands: both,
+  },
+  'grid-retries': {
+    kind: 'text',
+    value: 'N',
+    group: LIMITS,
+    about: 'further tries that a client waits for',
+    byDefault: '3',
+    commands: both,
+  },
+  'propfind-max': {
+    kind: 'text',
+    value: 'N',
+    group: LIMITS,
+    about: 'most entries of a listing of a whole tree',
+    byDefault: '20000',
+    commands: serve,
+  },
+  'log-level': {
+    kind: 'text',
+    value: 'LEVEL',
+    group: OTHER,
+    about: 'trace, debug, info, warn, error or silent; on standard error',
+    byDefault: 'info',
+    commands: both,
+  },
+  'log-format': {
+    kind: 'text',
+    value: 'FORM',
+    group: OTHER,
+    about: 'text or json',
+    byDefault: 'text',
+    commands: both,
+  },
+  config: {
+    kind: 'text',
+    value: 'FILE',
+    group: OTHER,
+    about: 'YAML or JSON file whose keys are the names of these options',
+    commands: both,
+  },
+};
+
+export const OPTION_NAMES: readonly OptionName[] = Object.keys(OPTIONS) as OptionName[];
+
+export function isOptionName(text: string): text is OptionName {
+  return Object.hasOwn(OPTIONS, text);
+}
+
+const ENVIRONMENT_PREFIX = 'TAHOE_WEBDAV_';
+
+/** The root's cap itself: the one setting that is no option, since options are seen by everybody (`ps`). */
+export const ROOTCAP_VARIABLE: string = `${ENVIRONMENT_PREFIX}ROOTCAP`;
+
+/** `TAHOE_WEBDAV_NODE_URL` for `node-url`. */
+export function environmentName(option: OptionName): string {
+  return ENVIRONMENT_PREFIX + option.toUpperCase().replaceAll('-', '_');
+}
+
+/** Variables that look as if they were meant for us, and aren't. */
+export function strayVariables(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const known = new Set([ROOTCAP_VARIABLE, ...OPTION_NAMES.map(environmentName)]);
+  return Object.keys(env).filter((name) => name.startsWith(ENVIRONMENT_PREFIX) && !known.has(name));
+}

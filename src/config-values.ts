@@ -1,0 +1,164 @@
+// The texts of single settings -> values. Each function throws a BadValue with what would have been right; who called
+// knows where the text came from.
+import { isIP } from 'node:net';
+import { isHostName } from './base/listen-address.ts';
+import { nearest } from './base/suggest.ts';
+
+/** Why a text can't be a value; the source is added by whoever knows it. */
+export class BadValue extends Error {}
+
+const TIME_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  K: 2 ** 10,
+  M: 2 ** 20,
+  G: 2 ** 30,
+  T: 2 ** 40,
+};
+
+// Node's timers hold 31 bits of ms; a longer one would fire at once.
+const TIME_MAX_MS = 2 ** 31 - 1;
+
+function isOff(text: string): boolean {
+  return text === '0' || text.toLowerCase() === 'off';
+}
+
+/** `500ms`, `10s`, `5m`, `2h`, `1d`; a bare number is seconds; `0` and `off` = Infinity, no limit. */
+export function parseTimeMs(text: string): number {
+  if (isOff(text)) {
+    return Number.POSITIVE_INFINITY;
+  }
+  const match = /^(\d{1,15})(ms|s|m|h|d)?$/.exec(text);
+  if (!match) {
+    throw new BadValue('is no time: digits with ms, s, m, h or d');
+  }
+  const ms = Number(match[1]) * (TIME_UNITS_MS[match[2] ?? 's'] ?? 1);
+  if (ms > TIME_MAX_MS) {
+    throw new BadValue('is too long: 24 days at most, or off');
+  }
+  return ms === 0 ? Number.POSITIVE_INFINITY : ms;
+}
+
+/** Digits with an optional K, M, G or T (or Ki ...), all powers of 1024; `0` and `off` = Infinity, no limit. */
+export function parseSizeBytes(text: string): number {
+  if (isOff(text)) {
+    return Number.POSITIVE_INFINITY;
+  }
+  const match = /^(\d{1,15})(?:([KMGT])i?)?$/i.exec(text);
+  const bytes = Number(match?.[1]) * (SIZE_UNITS_BYTES[(match?.[2] ?? '').toUpperCase()] ?? 1);
+  if (!match || !Number.isSafeInteger(bytes)) {
+    throw new BadValue('is no size: digits with an optional K, M, G or T');
+  }
+  return bytes === 0 ? Number.POSITIVE_INFINITY : bytes;
+}
+
+/** A whole number from `min` to `max`. */
+export function parseCount(text: string, min: number, max: number): number {
+  const count = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(count >= min && count <= max)) {
+    throw new BadValue(`is no whole number from ${min} to ${max}`);
+  }
+  return count;
+}
+
+/** A whole number; `0` and `off` = Infinity, no limit. */
+export function parseCountOrOff(text: string): number {
+  return isOff(text) ? Number.POSITIVE_INFINITY : parseCount(text, 1, Number.MAX_SAFE_INTEGER);
+}
+
+export function parseFlag(text: string): boolean {
+  switch (text.toLowerCase()) {
+    case 'true':
+    case 'yes':
+    case 'on':
+    case '1':
+      return true;
+    case 'false':
+    case 'no':
+    case 'off':
+    case '0':
+      return false;
+    default:
+      throw new BadValue('is neither true nor false');
+  }
+}
+
+export function parseChoice<T extends string>(text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) {
+    const meant = nearest(text, choices);
+    throw new BadValue(meant ? `is unknown; did you mean ${meant}?` : `is none of ${choices.join(', ')}`);
+  }
+  return found;
+}
+
+export interface NodeAddress {
+  readonly url: string;
+  readonly socketPath: string | undefined;
+}
+
+/** `http://host:port`, https or `unix:/path`; without a slash at the end. The text may hold secrets: never repeat it. */
+export function parseNodeUrl(text: string): NodeAddress {
+  if (text.startsWith('unix:/')) {
+    return { url: 'http://localhost', socketPath: text.slice('unix:'.length) };
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url) {
+    throw new BadValue('is no URL; a node has one like http://127.0.0.1:3456');
+  }
+  if ((url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
+    throw new BadValue('is no http or https URL, nor unix:/PATH; a node has one like http://127.0.0.1:3456');
+  }
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new BadValue('has a user, query or fragment; only scheme, host, port and path are understood');
+  }
+  return { url: url.href.replace(/\/+$/, ''), socketPath: undefined };
+}
+
+/** `/a/b`, without a slash at the end; the root is ''. Names that would have to be escaped are refused. */
+export function parseBaseUrl(text: string): string {
+  const path = text.replace(/\/+$/, '');
+  const names = path.split('/').slice(1);
+  if (path !== '' && (!path.startsWith('/') || !names.every((name) => /^[A-Za-z0-9._~-]+$/.test(name)))) {
+    throw new BadValue('is no path like /dav: letters, digits and . _ ~ - between slashes');
+  }
+  if (names.some((name) => name === '.' || name === '..' || name === '-')) {
+    throw new BadValue('has a part that is ., .. or -');
+  }
+  return path;
+}
+
+/** A name or address without a port, lower case, without brackets. */
+export function parseHost(text: string): string {
+  const host = text
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase();
+  if (isIP(host) === 0 && !isHostName(host)) {
+    throw new BadValue('is no name of a host (without a port)');
+  }
+  return host;
+}
+
+export function parseUserName(text: string): string {
+  // RFC 7617 section 2: the first colon ends the name.
+  if (text.includes(':') || /\p{Cc}/u.test(text)) {
+    throw new BadValue('has a colon or control character, which a user name can not have');
+  }
+  return text;
+}
+
+/** An alias as `tahoe` takes it, with or without its colon. */
+export function parseAliasName(text: string): string {
+  const name = text.replace(/:$/, '');
+  if (name === '' || name.startsWith('#') || /[:/\s\p{Cc}]/u.test(name)) {
+    throw new BadValue('can not be an alias: no colon, slash or space, and no # at its beginning');
+  }
+  return name;
+}

@@ -1,0 +1,204 @@
+// Options, environment and configuration file -> one frozen Config, complete and free of contradictions before anything
+// is started. The only reader of the environment.
+import { homedir } from 'node:os';
+import { FsError } from './base/errors.ts';
+import {
+  isLocalOnly,
+  type ListenAddress,
+  parseListenAddress,
+  showListenAddress,
+} from './base/listen-address.ts';
+import type { LogLevel } from './base/log.ts';
+import { type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
+import { readSecretFile } from './config-secrets.ts';
+import { type ConfigSources, parseSetting, Settings } from './config-settings.ts';
+import {
+  type NodeAddress,
+  parseBaseUrl,
+  parseChoice,
+  parseCount,
+  parseCountOrOff,
+  parseHost,
+  parseTimeMs,
+  parseUserName,
+} from './config-values.ts';
+
+export interface Config {
+  readonly listen: readonly ListenAddress[];
+  /** '' or `/a/b`: no slash at the end, nothing in it needs escaping. */
+  readonly baseUrl: string;
+  /** No slash at the end. Undefined = the embedded gateway. */
+  readonly nodeUrl: string | undefined;
+  /** The node is reached through this unix socket; nodeUrl then only names a host. */
+  readonly nodeSocketPath: string | undefined;
+  /** One line, not checked further. Undefined = the embedded gateway's own root. */
+  readonly rootCapText: string | undefined;
+  readonly isReadOnly: boolean;
+  readonly isSoleWriter: boolean;
+  /** Absolute, like the next two; none of them need be there yet. */
+  readonly dataDir: string;
+  readonly cacheDir: string;
+  readonly configDir: string;
+  readonly store: 'sqlite' | 'memory';
+  /** Undefined = everybody who can connect may come in. */
+  readonly account: { readonly name: string; readonly password: string } | undefined;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly allowedHosts: readonly string[];
+  /** 0 = ask each time. */
+  readonly dirCacheTimeMs: number;
+  /** Infinity = none; so it is no delay for a timer. */
+  readonly netTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly gridRetries: number;
+  /** Infinity = no limit. */
+  readonly propfindMax: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'text' | 'json';
+}
+
+export interface Loaded {
+  readonly config: Config;
+  /** Lines for the operator: what works but is hardly wanted. */
+  readonly warnings: readonly string[];
+}
+
+/** What surrounds this process. */
+export function systemSources(readStdin: () => Promise<string>): ConfigSources {
+  return { env: process.env, homeDir: homedir(), readStdin };
+}
+
+/** `flags` are the options of the command line under their own names. Throws `bad-config`. */
+export async function loadServeConfig(
+  flags: Readonly<Record<string, unknown>>,
+  sources: ConfigSources,
+): Promise<Loaded> {
+  const settings = await Settings.load('serve', flags, sources);
+  const node = await readNode(settings);
+  const open = configOf(settings, node);
+  const account = await readAccount(settings);
+  checkExposure({ ...open, account }, settings.flag('no-auth'), settings.flag('allow-insecure-auth'));
+  // Last, because standard input can be asked once only.
+  const rootCapText = await readRootCap(settings, node !== undefined);
+  return { config: Object.freeze({ ...open, account, rootCapText }), warnings: settings.warnings };
+}
+
+/** As loadServeConfig; the root's options say where the new cap goes, not where one is. */
+export async function loadCreateRootConfig(
+  flags: Readonly<Record<string, unknown>>,
+  sources: ConfigSources,
+): Promise<Loaded & { readonly place: RootPlace }> {
+  const settings = await Settings.load('create-root', flags, sources);
+  const node = await readNode(settings);
+  if (!node) {
+    throw new FsError('bad-config', 'create-root needs a Tahoe node', {
+      hint: 'give --node-url URL or --tahoe-dir DIR; without a node, serve makes a root by itself',
+    });
+  }
+  const place = readRootPlace(settings);
+  return { config: Object.freeze(configOf(settings, node)), warnings: settings.warnings, place };
+}
+
+const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+const LOG_FORMATS = ['text', 'json'] as const;
+const STORES = ['sqlite:', 'memory:', 'sqlite', 'memory'] as const;
+
+/** All but what is secret. */
+function configOf(settings: Settings, node: NodeAddress | undefined): Config {
+  return {
+    listen: readListen(settings),
+    baseUrl: settings.parsed('baseurl', parseBaseUrl, ''),
+    nodeUrl: node?.url,
+    nodeSocketPath: node?.socketPath,
+    rootCapText: undefined,
+    isReadOnly: settings.flag('read-only'),
+    isSoleWriter: settings.flag('sole-writer'),
+    dataDir: settings.path('data-dir') ?? settings.xdg('XDG_DATA_HOME', '.local/share'),
+    cacheDir: settings.path('cache-dir') ?? settings.xdg('XDG_STATE_HOME', '.local/state'),
+    configDir: settings.xdg('XDG_CONFIG_HOME', '.config'),
+    store: settings.parsed('store', parseStore, 'sqlite'),
+    account: undefined,
+    tls: readTls(settings),
+    allowedHosts: settings.all('allowed-host', parseHost),
+    dirCacheTimeMs: settings.parsed('dir-cache-time', parseAgeMs, 10_000),
+    netTimeoutMs: settings.parsed('net-timeout', parseTimeMs, 30_000),
+    maxConnections: settings.parsed('max-connections', (text) => parseCount(text, 2, 1_000), 10),
+    gridRetries: settings.parsed('grid-retries', (text) => parseCount(text, 0, 100), 3),
+    propfindMax: settings.parsed('propfind-max', parseCountOrOff, 20_000),
+    logLevel: settings.parsed('log-level', (text) => parseChoice(text, LOG_LEVELS), 'info'),
+    logFormat: settings.parsed('log-format', (text) => parseChoice(text, LOG_FORMATS), 'text'),
+  };
+}
+
+/** Passwords and files must not be open to a network by oversight. */
+function checkExposure(config: Config, isNoAuth: boolean, isInsecureAllowed: boolean): void {
+  if (config.account && isNoAuth) {
+    throw new FsError('bad-config', '--no-auth and --user contradict each other');
+  }
+  const open = config.listen.find((address) => !isLocalOnly(address));
+  if (!open) {
+    return;
+  }
+  const addr = `--addr ${showListenAddress(open)}`;
+  const line = `tahoe-webdav serve ${addr} --user NAME --password-file FILE --cert FILE --key FILE`;
+  if (!config.account && !isNoAuth) {
+    throw new FsError('bad-config', `${addr} is open to other machines, and there is no account`, {
+      hint: `${line} (or --allow-insecure-auth instead of --cert and --key, or only --no-auth)`,
+    });
+  }
+  if (config.account && !config.tls && !isInsecureAllowed) {
+    throw new FsError(
+      'bad-config',
+      `${addr} is open to other machines, and passwords would travel in clear`,
+      {
+        hint: `${line} (or --allow-insecure-auth instead of --cert and --key)`,
+      },
+    );
+  }
+}
+
+async function readAccount(settings: Settings): Promise<Config['account']> {
+  const [user, file] = [settings.find('user'), settings.path('password-file')];
+  if (!user && file === undefined) {
+    return undefined;
+  }
+  if (!user || file === undefined) {
+    throw new FsError('bad-config', '--user and --password-file go together');
+  }
+  const { text, isExposed } = await readSecretFile(file, 'the password');
+  // Only the line's end is taken away: a password may begin and end with spaces.
+  const password = text.replace(/^\ufeff/, '').split(/\r?\n/)[0] ?? '';
+  if (password === '') {
+    throw new FsError('bad-config', `the first line of ${file} is empty; it is to hold the password`);
+  }
+  settings.warnIfExposed(file, 'the password', isExposed);
+  return { name: parseSetting(user, parseUserName), password };
+}
+
+/** The same address twice would be taken the second time. */
+function readListen(settings: Settings): readonly ListenAddress[] {
+  const addresses = new Map<string, ListenAddress>();
+  for (const text of settings.find('addr')?.texts ?? ['127.0.0.1:8080']) {
+    const address = parseListenAddress(text);
+    const isAnyPort = address.kind === 'tcp' && address.port === 0;
+    addresses.set(isAnyPort ? `any ${addresses.size}` : showListenAddress(address), address);
+  }
+  return [...addresses.values()];
+}
+
+function readTls(settings: Settings): Config['tls'] {
+  const [certFile, keyFile] = [settings.path('cert'), settings.path('key')];
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new FsError('bad-config', '--cert and --key go together');
+  }
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+}
+
+function parseStore(text: string): Config['store'] {
+  return parseChoice(text, STORES).startsWith('memory') ? 'memory' : 'sqlite';
+}
+
+/** An age, unlike a limit: 0 is the shortest there is. */
+function parseAgeMs(text: string): number {
+  const ms = parseTimeMs(text);
+  return Number.isFinite(ms) ? ms : 0;
+}
