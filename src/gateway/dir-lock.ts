@@ -137,9 +137,16 @@ export async function lockDataDir(dataDir: string): Promise<AsyncDisposable> {
     }
     return {
       async [Symbol.asyncDispose]() {
-        await unlink(join(folder, LOCK_NAME));
-        await release();
-        await handle.close();
+        try {
+          await unlink(join(folder, LOCK_NAME));
+        } catch (error) {
+          if (systemCode(error) !== 'ENOENT') {
+            throw error; // ENOENT: the whole directory was removed under us
+          }
+        } finally {
+          await release();
+          await handle.close();
+        }
       },
     };
   } catch (error) {
