@@ -59,3 +59,33 @@ export class Limiter {
     };
   }
 }
+
+/** One at a time for each key. */
+export class KeyedMutex {
+  readonly #locks = new Map<string, { readonly limiter: Limiter; users: number }>();
+
+  /** As Limiter.take. */
+  async take(key: string, signal?: AbortSignal): Promise<Permit> {
+    const lock = this.#locks.get(key) ?? { limiter: new Limiter(1), users: 0 };
+    this.#locks.set(key, lock);
+    lock.users += 1;
+    const leave = (): void => {
+      lock.users -= 1;
+      if (lock.users === 0) {
+        this.#locks.delete(key);
+      }
+    };
+    try {
+      const permit = await lock.limiter.take(signal);
+      return {
+        [Symbol.dispose]: () => {
+          permit[Symbol.dispose]();
+          leave();
+        },
+      };
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+}

@@ -96,14 +96,19 @@ export async function walkTo(walker: Walker, path: TreePath, options: WalkOption
   return at;
 }
 
-/** The place that `path` names; the root is no place: `denied`. */
-export async function locate(walker: Walker, path: TreePath, options: WalkOptions): Promise<Place> {
+/** The place that `path` names; the root is no place: `denied`. `options` are for the way, `last` for its last directory. */
+export async function locate(
+  walker: Walker,
+  path: TreePath,
+  options: WalkOptions,
+  last: WalkOptions = options,
+): Promise<Place> {
   const asked = lastName(path);
   if (asked === undefined) {
     throw new FsError('denied', 'the root of the tree can not be changed');
   }
   const parent = await walkTo(walker, parentPath(path), options);
-  const children = await childrenOf(parent, options);
+  const children = await childrenOf(parent, last);
   const name = findName(children, asked) ?? normalName(asked);
   return { parent, name, child: children.get(name) };
 }
