@@ -56,7 +56,10 @@ describe('HttpGrid on a real node on a bad day', { skip: realGridSkip() }, () =>
       { code: 'unavailable' },
     );
     const arrived = Buffer.concat(parts);
-    assert.ok(arrived.length > SEGMENT_BYTES && arrived.length <= 2 * SEGMENT_BYTES, `${arrived.length} bytes`);
+    assert.ok(
+      arrived.length > SEGMENT_BYTES && arrived.length <= 2 * SEGMENT_BYTES,
+      `${arrived.length} bytes`,
+    );
     assert.ok(arrived.equals(bytes.subarray(0, arrived.length)));
   });
 
