@@ -6,7 +6,7 @@ import { startGateway } from '../../src/gateway/server.ts';
 import type { Grid } from '../../src/tahoe/grid.ts';
 import { LimitedGrid } from '../../src/tahoe/limited-grid.ts';
 import { RetryingGrid } from '../../src/tahoe/retrying-grid.ts';
-import { gridContract, type GridUnderTest } from './grid.ts';
+import { type GridUnderTest, gridContract } from './grid.ts';
 import { httpGridUnderTest } from './http-grid.ts';
 
 function embedded(wrap?: (grid: Grid) => Grid): () => Promise<GridUnderTest> {
