@@ -99,9 +99,11 @@ async function roomToWrite(exchange: Exchange): Promise<void> {
 export function sendError(exchange: Exchange, error: unknown): void {
   const { request, response, parts, signal } = exchange;
   const refusal = refusalOf(error);
-  if (refusal === undefined) {
+  const isGone = signal.aborted || hasCode(error, 'aborted');
+  const isBug = refusal === undefined && !(isGone && error instanceof Error && error.name === 'AbortError');
+  if (isBug) {
     parts.log.error({ err: error }, `${request.method} failed`);
-  } else if (refusal !== error && refusal.status >= 500 && !hasCode(error, 'aborted')) {
+  } else if (refusal !== undefined && refusal !== error && refusal.status >= 500 && !isGone) {
     parts.log.warn({ err: error, status: refusal.status }, `${request.method} failed`);
   }
   if (response.headersSent || signal.aborted) {

@@ -53,7 +53,7 @@ export class Exchange implements Disposable {
   }
 
   readonly #closed = (): void => {
-    this.#gone.abort();
+    this.#gone.abort(new FsError('aborted', 'the client went away'));
   };
 
   /** The answer is out: whatever happens to the connection is the next one's business. */

@@ -50,7 +50,7 @@ export function* listingPage(exchange: Exchange, view: DirectoryView): Iterable<
 <style>${STYLE}</style>
 </head>
 <body>
-<header><h1>${trail(exchange)}</h1></header>
+<header>${trail(exchange)}<h1>${escapeXml(title)}</h1></header>
 <main>
 `;
   if (view.childCount === 0) {
@@ -72,18 +72,18 @@ export function* listingPage(exchange: Exchange, view: DirectoryView): Iterable<
   yield `</main>\n${mountHelp(exchange)}</body>\n</html>\n`;
 }
 
-/** Links to the folders above, the last name being this one. */
+/** Links to the folders above. */
 function trail(exchange: Exchange): string {
   const { names } = exchange.url;
-  const links = names.slice(0, -1).map((name, index) => {
+  if (names.length === 0) {
+    return '';
+  }
+  const above = names.slice(0, -1).map((name, index) => {
     const href = hrefOf(exchange.parts.baseUrl, names.slice(0, index + 1), true);
-    return `<a href="${escapeXml(href)}">${escapeXml(name)}</a> / `;
+    return ` / <a href="${escapeXml(href)}">${escapeXml(name)}</a>`;
   });
-  const last = names.at(-1);
-  const home = `<a href="${escapeXml(exchange.parts.baseUrl)}/">All files</a> / `;
-  return last === undefined
-    ? 'All files'
-    : `<nav aria-label="Folders above">${home}${links.join('')}</nav>${escapeXml(last)}`;
+  const home = `<a href="${escapeXml(exchange.parts.baseUrl)}/">All files</a>`;
+  return `<nav aria-label="Folders above">${home}${above.join('')}</nav>`;
 }
 
 function row(child: Resource, base: string, isInRoot: boolean, nowMs: number): string {

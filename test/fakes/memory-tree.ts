@@ -27,6 +27,7 @@ interface Common {
 interface FileNode extends Common {
   kind: 'file';
   bytes: Buffer;
+  etag: string;
   contentType: string | undefined;
 }
 interface DirectoryNode extends Common {
@@ -119,9 +120,17 @@ export class MemoryTree implements Tree {
     if (node.kind !== 'directory') {
       throw new FsError('not-directory', 'this is no directory');
     }
-    const resources = Array.from(node.children).map(([name, child]) => this.#resource(child, [name]));
-    resources.sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { self: this.#resource(node, path), childCount: resources.length, children: () => resources };
+    const children = [...node.children].sort(([a], [b]) => (a < b ? -1 : 1));
+    const describe = (name: string, child: Node): Resource => this.#resource(child, [name]);
+    return {
+      self: this.#resource(node, path),
+      childCount: children.length,
+      *children() {
+        for (const [name, child] of children) {
+          yield describe(name, child);
+        }
+      },
+    };
   }
 
   async open(path: TreePath): Promise<OpenFile> {
@@ -358,7 +367,7 @@ export class MemoryTree implements Tree {
       name: path.at(-1) ?? '',
       inodeId: node.inodeId,
       sizeBytes: node.kind === 'file' ? node.bytes.length : undefined,
-      etag: node.kind === 'file' ? `"${sha256(node.bytes).toString('base64url').slice(0, 22)}"` : undefined,
+      etag: node.kind === 'file' ? node.etag : undefined,
       modifiedAtMs: node.modifiedAtMs,
       createdAtMs: node.createdAtMs,
       contentType: node.kind === 'file' ? node.contentType : undefined,
@@ -377,7 +386,8 @@ export class MemoryTree implements Tree {
   }
 
   #file(bytes: Buffer): FileNode {
-    return { ...this.#common(), kind: 'file', bytes, contentType: undefined };
+    const etag = `"${sha256(bytes).toString('base64url').slice(0, 22)}"`;
+    return { ...this.#common(), kind: 'file', bytes, etag, contentType: undefined };
   }
 
   #directory(): DirectoryNode {

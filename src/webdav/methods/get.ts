@@ -113,6 +113,12 @@ async function firstBytes(file: OpenFile, range: ByteRange, signal: AbortSignal)
 }
 
 async function sendBody(exchange: Exchange, body: Readable, lengthBytes: number): Promise<void> {
+  if (body.readableLength === lengthBytes) {
+    // A small file is here with its first bytes; a pipeline for it costs a third of the requests per second.
+    exchange.response.end(body.read());
+    body.on('error', () => undefined).resume(); // on to its end: all that was promised has come
+    return;
+  }
   let sent = 0;
   body.on('data', (bytes: Buffer) => {
     sent += bytes.length;
