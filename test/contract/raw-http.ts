@@ -44,7 +44,14 @@ export class RawHttp implements AsyncDisposable {
         res.on('error', reject);
         res.on('end', () => {
           const whole = Buffer.concat(pieces);
-          resolve({ status: res.statusCode ?? 0, headers: res.headers, body: whole, text: whole.toString() });
+          resolve({
+            status: res.statusCode ?? 0,
+            headers: res.headers,
+            body: whole,
+            get text() {
+              return whole.toString();
+            },
+          });
         });
       });
       if (isWhole || body === undefined) {
