@@ -9,8 +9,9 @@ import { type MutableCap, storageIndexOf } from '../tahoe/caps.ts';
 import { compareNames, type PackedChild, packChild, unpackChild, unpackChildren } from './dirnode-format.ts';
 import { asMetadata, type Metadata, relinkedMetadata } from './edge-metadata.ts';
 import type { Immutables } from './immutables.ts';
+import { type Children, type Decoded, KeptDirnodes } from './kept-dirnodes.ts';
 import { mintMutableKeys, mintWriteCap, writeCapsKeyOf } from './mint.ts';
-import type { Mutables, VersionLabel } from './mutables.ts';
+import type { Mutables } from './mutables.ts';
 import {
   checkLinkable,
   type DirectoryCap,
@@ -47,23 +48,6 @@ export interface Child {
 
 /** The children that were decoded together: yields to others after each so many. About 1 ms of work. */
 const CHILDREN_PER_TURN = 128;
-/** About 1 KB each, so some 30 MB. */
-const MAX_KEPT_CHILDREN = 30_000;
-
-/** Children by NFC name, in code-point order. */
-type Children = ReadonlyMap<string, PackedChild>;
-
-interface Decoded {
-  /** Undefined for immutable directories: they have one version. */
-  readonly label: VersionLabel | undefined;
-  readonly children: Children;
-  /** t=json texts of children, made when first asked for; those seen with the write cap apart from the others. */
-  readonly texts: {
-    readonly writable: WeakMap<PackedChild, string>;
-    readonly readOnly: WeakMap<PackedChild, string>;
-  };
-}
-
 function placeOf(cap: MutableCap, name: string): string {
   return `write cap ${storageIndexOf(cap)} ${name}`;
 }
@@ -104,8 +88,7 @@ export class Dirnodes {
   readonly #mutables: Mutables;
   readonly #immutables: Immutables;
   readonly #clock: Clock;
-  readonly #kept = new Map<string, Decoded>();
-  #keptChildren = 0;
+  readonly #kept = new KeptDirnodes();
 
   constructor(mutables: Mutables, immutables: Immutables, clock: Clock) {
     this.#mutables = mutables;
@@ -270,7 +253,7 @@ export class Dirnodes {
     }
     const children = sorted(changed);
     const label = await this.#mutables.write(held, cap, before.label, encode(children));
-    this.#keep(cap, { label, children, texts: before.texts });
+    this.#kept.put(storageIndexOf(cap) ?? '', { label, children, texts: before.texts });
   }
 
   async #read(cap: DirectoryCap): Promise<Decoded> {
@@ -282,9 +265,9 @@ export class Dirnodes {
 
   async #readMutable(cap: MutableCap): Promise<Decoded> {
     const label = await this.#mutables.label(cap);
-    const kept = this.#take(cap);
+    const kept = this.#kept.take(storageIndexOf(cap) ?? '');
     if (kept?.label?.rootHash.equals(label.rootHash)) {
-      this.#keep(cap, kept);
+      this.#kept.put(storageIndexOf(cap) ?? '', kept);
       return kept;
     }
     const version = await this.#mutables.read(cap);
@@ -293,7 +276,7 @@ export class Dirnodes {
       children: await decode(version.content),
       texts: { writable: new WeakMap<PackedChild, string>(), readOnly: new WeakMap<PackedChild, string>() },
     };
-    this.#keep(cap, decoded);
+    this.#kept.put(storageIndexOf(cap) ?? '', decoded);
     return decoded;
   }
 
@@ -315,29 +298,5 @@ export class Dirnodes {
       pieces.push(piece);
     }
     return { label: undefined, children: await decode(Buffer.concat(pieces)), texts };
-  }
-
-  #take(cap: MutableCap): Decoded | undefined {
-    const key = storageIndexOf(cap) ?? '';
-    const kept = this.#kept.get(key);
-    if (kept) {
-      this.#kept.delete(key);
-      this.#keptChildren -= kept.children.size;
-    }
-    return kept;
-  }
-
-  /** Puts `decoded` at the young end and drops the oldest until the rest fits. */
-  #keep(cap: MutableCap, decoded: Decoded): void {
-    this.#take(cap);
-    this.#kept.set(storageIndexOf(cap) ?? '', decoded);
-    this.#keptChildren += decoded.children.size;
-    for (const [key, oldest] of this.#kept) {
-      if (this.#keptChildren <= MAX_KEPT_CHILDREN && this.#kept.size <= MAX_KEPT_CHILDREN) {
-        return;
-      }
-      this.#kept.delete(key);
-      this.#keptChildren -= oldest.children.size;
-    }
   }
 }
