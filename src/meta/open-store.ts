@@ -1,6 +1,7 @@
 // A MetaStore: records sealed on their way to a backend, opened on their way back.
 import { dirname } from 'node:path';
 import { FsError, internalError } from '../base/errors.ts';
+import { hmac } from '../seal/hash.ts';
 import { deriveKey } from '../seal/keys.ts';
 import { randomBytes } from '../seal/random.ts';
 import { type Backend, openMemory, openSqlite } from './backend.ts';
@@ -32,32 +33,44 @@ export async function openStore(options: OpenStoreOptions): Promise<MetaStore> {
 /** A store over `backend`, which it closes, also when this fails. */
 export async function sealBackend(backend: Backend, key: Buffer, mountId: string): Promise<MetaStore> {
   try {
-    const storeKey = deriveKey(key, await ownSalt(backend), 'store');
-    return new SealedStore(backend, new RecordCodec(storeKey, mountId));
+    return new SealedStore(backend, new RecordCodec(await ownKey(backend, key, mountId), mountId));
   } catch (error) {
     await backend.close();
     throw error;
   }
 }
 
-// One row in clear, under a key that no record has. It goes with the store, not with a folder, so that every gateway
-// that shares the store has the same keys.
-const SALT_KEY = 'salt';
-const SALT_FORM = /^1:([A-Za-z0-9_-]{43})$/; // version, 32 bytes in base64url
+// One row in clear, under a key that no record has: "1:" salt ":" proof, each 32 bytes in base64url. The salt goes with
+// the store, not with a folder, so that every gateway that shares the store has the same keys. The proof tells a
+// wrong key at once: without it all records would look absent.
+const HEAD_KEY = 'head';
+const HEAD_FORM = /^1:([A-Za-z0-9_-]{43}):([A-Za-z0-9_-]{43})$/;
 const SALT_BYTES = 32;
 
-async function ownSalt(backend: Backend): Promise<Buffer> {
-  const fresh = `1:${randomBytes(SALT_BYTES).toString('base64url')}`;
+async function ownKey(backend: Backend, key: Buffer, mountId: string): Promise<Buffer> {
+  const fresh = ownKeyFrom(key, randomBytes(SALT_BYTES), mountId);
   const isFresh =
-    (await backend.get(SALT_KEY)) === undefined &&
-    (await backend.write(new Map([[SALT_KEY, fresh]]), new Map([[SALT_KEY, null]])));
+    (await backend.get(HEAD_KEY)) === undefined &&
+    (await backend.write(new Map([[HEAD_KEY, fresh.head]]), new Map([[HEAD_KEY, null]])));
   // Another gateway may have been first.
-  const stored = isFresh ? fresh : await backend.get(SALT_KEY);
-  const text = SALT_FORM.exec(stored ?? '')?.[1];
-  if (text === undefined) {
-    throw new FsError('corrupt', 'the salt in the metadata store is damaged, or of a newer tahoe-webdav');
+  const head = isFresh ? fresh.head : await backend.get(HEAD_KEY);
+  const salt = HEAD_FORM.exec(head ?? '')?.[1];
+  if (salt === undefined) {
+    throw new FsError('corrupt', 'the head of the metadata store is damaged, or of a newer tahoe-webdav');
   }
-  return Buffer.from(text, 'base64url');
+  const own = ownKeyFrom(key, Buffer.from(salt, 'base64url'), mountId);
+  if (own.head !== head) {
+    throw new FsError('corrupt', 'the metadata store does not open with this key', {
+      hint: 'it belongs to another root, or the file salt beside it was replaced: put the old one back',
+    });
+  }
+  return own.storeKey;
+}
+
+function ownKeyFrom(key: Buffer, salt: Buffer, mountId: string): { storeKey: Buffer; head: string } {
+  const storeKey = deriveKey(key, salt, 'store');
+  const proof = hmac(deriveKey(storeKey, salt, 'store proof'), mountId);
+  return { storeKey, head: ['1', salt.toString('base64url'), proof.toString('base64url')].join(':') };
 }
 
 /** With contents of 16 KiB in each row they come to 6 MB. */
