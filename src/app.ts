@@ -72,7 +72,7 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
 export async function createRootCap(config: Config, parts: AppParts): Promise<string> {
   const closers = new Closers();
   try {
-    return await openNode(config, requireNode(config), undefined, parts, closers).makeDirectory(new Map());
+    return await openNode(config, requireNode(config), config.nodeSocketPath, parts, closers).makeDirectory(new Map());
   } finally {
     await closers.close();
   }
@@ -134,7 +134,7 @@ interface OpenedGrid {
 
 async function openGrid(config: Config, parts: AppParts, closers: Closers): Promise<OpenedGrid> {
   if (config.nodeUrl !== undefined) {
-    const grid = openNode(config, config.nodeUrl, undefined, parts, closers);
+    const grid = openNode(config, config.nodeUrl, config.nodeSocketPath, parts, closers);
     if (config.rootCapText === undefined) {
       throw new FsError('bad-config', 'which directory of the grid to serve is not said', {
         hint: 'make one: tahoe-webdav create-root --node-url URL --rootcap-file FILE, then give --rootcap-file FILE',

@@ -391,15 +391,21 @@ export class DirnodeWriter {
     await this.#o.edits.drop(settled);
     for (const edit of settled) {
       this.#unproved.delete(edit.name);
+      this.#answeredAtMs.delete(edit.name);
     }
     if (undone.length > 0) {
-      this.#o.log.warn(
-        { dir: this.#o.port.dirId, edits: undone.length },
-        'writing what another writer undid',
-      );
+      this.#o.log.warn({ dir: this.#o.port.dirId, edits: undone.length }, 'writing what another writer undid');
       await this.#write(undone, state);
+    }
+    if (this.#unproved.size > 0) {
       this.#proveLater(QUIET_MS);
     }
     return overtaken;
+  }
+
+  /** Answered long enough ago that a writer who raced with it has ended. */
+  #isQuiet(name: string): boolean {
+    const sinceMs = this.#answeredAtMs.get(name);
+    return sinceMs === undefined || this.#o.clock.monotonicMs() - sinceMs >= QUIET_MS;
   }
 }

@@ -1,0 +1,11 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { killServer } from './kill.ts';
+
+describe('kill -9', () => {
+  // A few here, fifty in kill.real.test.ts.
+  test('of the server under load loses nothing that was answered', { timeout: 60_000 }, async () => {
+    const { answered } = await killServer(3, Date.now() % 1_000_000);
+    assert.ok(answered > 0, 'the load did nothing');
+  });
+});
