@@ -1,24 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { projectDir } from '../project.ts';
 import { BareInstallation } from './bare-installation.ts';
-
-const READY = 'build/Release/node_sqlite3.node';
-
-async function listen(answer: RequestListener): Promise<{ server: Server; url: string }> {
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
-}
-
-function packed(folder: string): Buffer {
-  return execFileSync('tar', ['-czf', '-', READY], { cwd: folder, maxBuffer: 64 << 20 });
-}
+import { archiveOf, BINARY, type Mirror, startMirror } from './mirror.ts';
 
 function opens(place: BareInstallation): boolean {
   const code = 'new (require(process.argv[1]).Database)(":memory:", (error) => process.exit(error ? 1 : 0))';
@@ -26,12 +13,12 @@ function opens(place: BareInstallation): boolean {
 }
 
 describe('ensureSqlite', () => {
-  let mirror: { server: Server; url: string };
+  let mirror: Mirror;
   before(async () => {
-    const ready = packed(join(projectDir, 'node_modules', 'sqlite3'));
-    mirror = await listen((_request, response) => response.end(ready));
+    const ready = await archiveOf(join(projectDir, 'node_modules', 'sqlite3'));
+    mirror = await startMirror((_request, response) => response.end(ready));
   });
-  after(() => mirror.server.close());
+  after(() => mirror[Symbol.asyncDispose]());
 
   test('does nothing where sqlite3 opens', async () => {
     using place = new BareInstallation();
@@ -83,12 +70,11 @@ describe('ensureSqlite', () => {
   test('puts nothing in place that does not load', async () => {
     using place = new BareInstallation();
     const folder = join(place.dir, 'broken');
-    mkdirSync(join(folder, dirname(READY)), { recursive: true });
-    writeFileSync(join(folder, READY), 'broken');
-    const broken = packed(folder);
-    const { server, url } = await listen((_request, response) => response.end(broken));
-    const { code } = await place.setUp({ mirror: url });
-    server.close();
+    mkdirSync(join(folder, dirname(BINARY)), { recursive: true });
+    writeFileSync(join(folder, BINARY), 'broken');
+    const archive = await archiveOf(folder);
+    await using broken = await startMirror((_request, response) => response.end(archive));
+    const { code } = await place.setUp({ mirror: broken.url });
     assert.equal(code, 1);
     assert.deepEqual(readdirSync(dirname(place.binary)), []);
   });
@@ -140,10 +126,8 @@ describe('ensureSqlite', () => {
     const stop = new Promise<void>((resolve) => {
       asked = resolve;
     });
-    const { server, url } = await listen(() => asked());
-    const { signal } = await place.setUp({ mirror: url, stop });
-    server.closeAllConnections();
-    server.close();
+    await using silent = await startMirror(() => asked());
+    const { signal } = await place.setUp({ mirror: silent.url, stop });
     assert.equal(signal, 'SIGTERM');
     assert.deepEqual(readdirSync(place.tmp), []);
     assert.equal(existsSync(place.binary), false);
