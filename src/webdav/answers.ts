@@ -1,8 +1,8 @@
 // How answers leave: short ones with their length, long ones in pieces that let others have their turn.
 import { once } from 'node:events';
 import { yieldToLoop } from '../base/clock.ts';
-import { FsError, hasCode } from '../base/errors.ts';
-import type { Exchange } from './exchange.ts';
+import { hasCode } from '../base/errors.ts';
+import { clientGone, type Exchange } from './exchange.ts';
 import { closeUnlessInStep } from './request-body.ts';
 import { refusalOf } from './status.ts';
 import { errorBody, XML_TYPE } from './xml-writer.ts';
@@ -77,7 +77,7 @@ export async function sendPieces(
     }
     await yieldToLoop(); // also after a wait: where the kernel takes all at once, that was over within this turn
     if (signal.aborted) {
-      throw new FsError('aborted', 'the client went away');
+      throw clientGone();
     }
   }
   if (response.headersSent) {
@@ -91,7 +91,7 @@ async function roomToWrite(exchange: Exchange): Promise<void> {
   try {
     await once(exchange.response, 'drain', { signal: exchange.signal });
   } catch (error) {
-    throw new FsError('aborted', 'the client went away', { cause: error });
+    throw clientGone(error);
   }
 }
 

@@ -53,7 +53,7 @@ export class Exchange implements Disposable {
   }
 
   readonly #closed = (): void => {
-    this.#gone.abort(new FsError('aborted', 'the client went away'));
+    this.#gone.abort(clientGone());
   };
 
   /** The answer is out: whatever happens to the connection is the next one's business. */
@@ -98,6 +98,10 @@ export class Exchange implements Disposable {
       this.response.writeContinue();
     }
   }
+}
+
+export function clientGone(cause?: unknown): FsError {
+  return new FsError('aborted', 'the client went away', { cause });
 }
 
 export function writablePath(url: UrlPath): TreePath {

@@ -41,16 +41,20 @@ export function parseUrlPath(target: string): UrlPath {
   const query = target.indexOf('?');
   const raw = query < 0 ? target : target.slice(0, query);
   if (!raw.startsWith('/') || /[\\#\0]|%2f|%5c|%00/i.test(raw)) {
-    throw new FsError('bad-request', 'the path in the url has a character that can not be in one');
+    throw malformed('the path in the url has a character that can not be in one');
   }
   const names = raw
     .split('/')
     .filter((segment) => segment !== '')
     .map(decodeSegment);
   if (names.some((name) => name === '.' || name === '..')) {
-    throw new FsError('bad-request', 'the path in the url has a dot segment');
+    throw malformed('the path in the url has a dot segment');
   }
   return { names, isCollection: raw.endsWith('/') };
+}
+
+function malformed(message: string, cause?: unknown): FsError {
+  return new FsError('bad-request', message, { cause });
 }
 
 /** Node hands header and target bytes over as Latin-1; names that a client left unencoded are UTF-8 all the same. */
@@ -61,7 +65,7 @@ function decodeSegment(segment: string): string {
       : segment;
     return decodeURIComponent(text);
   } catch (error) {
-    throw new FsError('bad-request', 'the path in the url is not percent-encoded utf-8', { cause: error });
+    throw malformed('the path in the url is not percent-encoded utf-8', error);
   }
 }
 

@@ -15,7 +15,8 @@ interface Parser {
   write(text: string): Parser;
   close(): void;
 }
-const { SaxesParser } = createRequire(import.meta.url)('saxes') as {
+const require = createRequire(import.meta.url);
+const { SaxesParser } = require('saxes') as {
   readonly SaxesParser: new (options: { readonly xmlns: true; readonly position: boolean }) => Parser;
 };
 
@@ -45,11 +46,12 @@ export function parseXml(bytes: Buffer): XmlElement {
   try {
     return parse(decode(bytes));
   } catch (error) {
-    if (error instanceof FsError) {
-      throw error;
-    }
-    throw new FsError('bad-request', 'the body is not well-formed xml', { cause: error });
+    throw error instanceof FsError ? error : malformed(error);
   }
+}
+
+function malformed(cause: unknown): FsError {
+  return new FsError('bad-request', 'the body is not well-formed xml', { cause });
 }
 
 /** UTF-8, or UTF-16 with its byte order mark: what every XML reader has to know. */

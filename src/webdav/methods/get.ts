@@ -8,7 +8,7 @@ import type { OpenFile } from '../../inode/tree.ts';
 import { sendEmpty, sendPieces, startAnswer } from '../answers.ts';
 import { checkConditions, isRangeWanted, requestedRange, type Validators } from '../conditions.ts';
 import { httpDate } from '../dates.ts';
-import type { Exchange } from '../exchange.ts';
+import { clientGone, type Exchange } from '../exchange.ts';
 import { validatorsOf } from '../guards.ts';
 import { LISTING_HEADERS, LISTING_TYPE, listingPage } from '../listing-page.ts';
 import { mediaType } from '../media-types.ts';
@@ -128,10 +128,7 @@ async function sendBody(exchange: Exchange, body: Readable, lengthBytes: number)
     await pipeline(body, exchange.response, { end: false, signal: exchange.signal });
   } catch (error) {
     const code = systemCode(error);
-    if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ABORT_ERR') {
-      throw new FsError('aborted', 'the client went away', { cause: error });
-    }
-    throw error;
+    throw code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ABORT_ERR' ? clientGone(error) : error;
   }
   if (sent !== lengthBytes) {
     throw internalError(`a body of ${lengthBytes} bytes ended after ${sent}`);

@@ -19,10 +19,9 @@ export async function mkcol(exchange: Exchange): Promise<void> {
     await exchange.parts.files.makeDirectory(path, { guard, signal: exchange.signal });
   } catch (error) {
     // Joplin and rclone take 405 for "it is there already" (RFC 4918, 9.3.1).
-    if (hasCode(error, 'exists')) {
-      throw new Refusal(405, 'something of this name is there already', { cause: error });
-    }
-    throw error;
+    throw hasCode(error, 'exists')
+      ? new Refusal(405, 'something of this name is there already', { cause: error })
+      : error;
   }
   sendEmpty(exchange, 201);
 }
