@@ -57,11 +57,11 @@ export async function killGateway(kills: number, seed: number, makeRoot: RootMak
     for (let round = 0; round < kills; round += 1) {
       const workers = await makeWorkers(client, random, round);
       const stop = new AbortController();
-      const running = workers.map((worker) => Promise.race([worker.run(), aborted(stop.signal)]));
+      const running = workers.map((worker) => worker.run(stop.signal));
       await delay(50 + random() * 400);
       await gateway.kill('SIGKILL');
       stop.abort();
-      await Promise.all(running);
+      await Promise.all(running); // what runs is answered, or refused
       answered += workers.reduce((sum, worker) => sum + worker.answered, 0);
       gateway = await startGatewayProcess({ dataDir, port });
       await delay(2_500); // listings have aged, and what was answered has been proved
@@ -78,10 +78,6 @@ export type RootMaker = (
   nodeUrl: string,
   folder: string,
 ) => Promise<{ readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }>;
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
 
 async function makeWorkers(client: DavClient, random: () => number, round: number): Promise<Worker[]> {
   const workers: Worker[] = [];

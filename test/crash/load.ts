@@ -26,9 +26,9 @@ export class Worker {
     this.#random = random;
   }
 
-  /** Makes changes until the server is gone. */
-  async run(): Promise<void> {
-    for (;;) {
+  /** Makes changes, one after the other, until the server is gone or it is told to stop. */
+  async run(stop?: AbortSignal): Promise<void> {
+    while (!stop?.aborted) {
       const { states, send } = this.#pick();
       for (const [path, possible] of states) {
         this.#open.set(path, [...this.#possible(path), ...possible]);
