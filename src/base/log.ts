@@ -4,10 +4,12 @@ import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pin
 export type { Logger };
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-// A cap, plain or percent-encoded, as far as it reaches; and whatever an Authorization header holds.
+// A cap, plain or percent-encoded (also twice), as far as it reaches; whatever an Authorization header holds; and what
+// stands before the @ in a URL.
 const SECRETS = [
-  /(?:URI|uri)(?::|%3[Aa])[A-Za-z0-9-]+(?:(?::|%3[Aa])[A-Za-z0-9]*)*/g,
+  /(?:URI|uri)(?::|%(?:25)*3[Aa])[A-Za-z0-9-]+(?:(?::|%(?:25)*3[Aa])[A-Za-z0-9]*)*/g,
   /\b(?:Basic|Bearer|Digest)\s+[A-Za-z0-9+/=._~-]+/gi,
+  /(?<=:\/\/)[^\s/@":]*:[^\s/@"]*(?=@)/g,
 ];
 
 /** `text` with every cap and credential in it replaced. */
@@ -24,13 +26,21 @@ const LEVEL_NAMES: Readonly<Record<number, string>> = {
   60: 'fatal',
 };
 
+/** Paths and headers are others' text: no byte of theirs begins a line or moves the terminal's cursor. */
+function visible(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (letter) => {
+    return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
 /** One readable line for a record in pino's JSON form. */
 export function formatText(line: string): string {
   const { level, time, msg, stack: _stack, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const fields = Object.entries(rest)
     .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join('');
-  return `${String(time)} ${LEVEL_NAMES[Number(level)] ?? String(level)}: ${String(msg ?? '')}${fields}\n`;
+  const name = LEVEL_NAMES[Number(level)] ?? String(level);
+  return `${visible(`${String(time)} ${name}: ${String(msg ?? '')}${fields}`)}\n`;
 }
 
 /** The message chain of an error, outermost first. A stack only for bugs: users' mistakes have none. */

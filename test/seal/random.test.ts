@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { randomBytes, randomFraction, randomId } from '../../src/seal/random.ts';
+
+describe('randomId', () => {
+  test('is 22 letters that stand unescaped in a URL and a file name, never the same', () => {
+    const ids = Array.from({ length: 2_000 }, randomId);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.ok(ids.every((id) => /^[A-Za-z0-9_-]{22}$/.test(id)));
+  });
+});
+
+describe('randomBytes', () => {
+  test('has the length asked for, and no two are the same', () => {
+    assert.equal(randomBytes(0).length, 0);
+    assert.equal(randomBytes(33).length, 33);
+    assert.notDeepEqual(randomBytes(32), randomBytes(32));
+  });
+});
+
+describe('randomFraction', () => {
+  test('spreads over [0, 1)', () => {
+    const fractions = Array.from({ length: 4_000 }, randomFraction);
+    assert.ok(fractions.every((fraction) => fraction >= 0 && fraction < 1));
+    const mean = fractions.reduce((sum, fraction) => sum + fraction, 0) / fractions.length;
+    assert.ok(Math.abs(mean - 0.5) < 0.05, `mean ${mean}`); // 11 standard deviations
+  });
+});
