@@ -90,7 +90,7 @@ function validatorHeaders({ etag, lastModifiedMs }: Validators): Record<string, 
   };
 }
 
-/** Opens the body and waits until its first bytes are here, so that a failure before them still has a status. */
+/** Opens the body and waits until its first bytes are here: a failure before them still has a clean answer. */
 async function firstBytes(file: OpenFile, range: ByteRange, signal: AbortSignal): Promise<Readable> {
   const body = await file.read(range, signal);
   await new Promise<void>((resolve, reject) => {
@@ -123,7 +123,7 @@ async function sendBody(exchange: Exchange, body: Readable, lengthBytes: number)
   body.on('data', (bytes: Buffer) => {
     sent += bytes.length;
   });
-  // An abort by the client destroys the body, an error of the body destroys the response: pipeline does both.
+  // When the client goes away pipeline destroys the body; when the body fails the wrapper destroys the response.
   try {
     await pipeline(body, exchange.response, { end: false, signal: exchange.signal });
   } catch (error) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { FsError } from '../../../src/base/errors.ts';
+import type { TreePath } from '../../../src/base/path.ts';
 import { failing } from '../../fakes/memory-tree.ts';
 import { NOW, startServer, type TestServer, until } from '../test-server.ts';
 
@@ -169,18 +170,26 @@ describe('GET', () => {
     });
   }
 
-  for (const [when, operation] of [
-    ['when the file is opened', 'open'],
-    ['before the first byte', 'read'],
-  ] as const) {
+  const failures: ReadonlyArray<
+    readonly [when: string, isReached: (operation: string, path: TreePath) => boolean]
+  > = [
+    ['when the file is opened', (operation) => operation === 'open'],
+    ['when reading begins', (operation, path) => operation === 'read' && path.length > 0],
+    ['before the first byte', (operation, path) => operation === 'read' && path.length === 0],
+  ];
+  for (const [when, isReached] of failures) {
     test(`answers 503 with Retry-After when the grid fails ${when}`, async () => {
       await using server = await withFile();
-      server.tree.before = failing(operation, 'unavailable');
+      server.tree.before = (operation, path) => {
+        if (isReached(operation, path)) {
+          throw new FsError('unavailable', 'the shares are gone');
+        }
+      };
       const { status, headers, body } = await server.request('GET', '/digits.txt');
       assert.equal(status, 503);
       assert.equal(headers['retry-after'], '10');
       assert.equal(headers.etag, undefined);
-      assert.ok(!body.includes(DIGITS));
+      assert.equal(body, 'the shares are gone\n');
     });
   }
 
