@@ -236,6 +236,7 @@ describe('PUT', () => {
       });
     });
     await isSent;
+    socket.resume();
     assert.match(await allOf(socket), /^HTTP\/1.1 409 [^\0]*\r\nConnection: close\r\n/i);
   });
 
