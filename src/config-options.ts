@@ -38,6 +38,8 @@ export interface OptionSpec {
   readonly value?: string;
   readonly group: string;
   readonly about: string;
+  /** What it means to create-root, where that is something else. */
+  readonly aboutNewRoot?: string;
   /** For the help only: config.ts parses and fills in. */
   readonly byDefault?: string;
   readonly commands: readonly CommandName[];
@@ -69,6 +71,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     value: 'URL',
     group: GRID,
     about: 'web API of a Tahoe-LAFS node, or unix:/PATH; without a node files are kept on this disk',
+    aboutNewRoot: 'web API of a Tahoe-LAFS node, or unix:/PATH',
     commands: both,
   },
   'tahoe-dir': {
@@ -83,6 +86,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     value: 'FILE',
     group: GRID,
     about: "file that holds the root directory's cap, - for standard input; environment TAHOE_WEBDAV_ROOTCAP",
+    aboutNewRoot: 'new file for the cap; one that is there is left alone',
     commands: both,
   },
   alias: {
@@ -90,6 +94,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     value: 'NAME',
     group: GRID,
     about: 'the root by its alias in the Tahoe directory (~/.tahoe with --node-url)',
+    aboutNewRoot: 'new alias in the Tahoe directory (~/.tahoe with --node-url)',
     commands: both,
   },
   'read-only': { kind: 'flag', group: GRID, about: 'refuse every write', commands: serve },

@@ -139,7 +139,7 @@ function checkExposure(config: Config, isNoAuth: boolean, isInsecureAllowed: boo
     return;
   }
   const addr = `--addr ${showListenAddress(open)}`;
-  const line = `tahoe-webdav serve ${addr} --user NAME --password-file FILE --cert FILE --key FILE`;
+  const line = `this works: tahoe-webdav serve ${addr} --user NAME --password-file FILE --cert FILE --key FILE`;
   if (!config.account && !isNoAuth) {
     throw new FsError('bad-config', `${addr} is open to other machines, and there is no account`, {
       hint: `${line} (or --allow-insecure-auth instead of --cert and --key, or only --no-auth)`,

@@ -120,7 +120,10 @@ export class HttpServer {
     server.on('connect', (_request, socket) => {
       this.#lastWord(socket, 'HTTP/1.1 405 Method Not Allowed\r\nAllow: OPTIONS, GET, HEAD, PROPFIND\r\n');
     });
-    server.on('error', (error) => this.#options.log.error({ err: error }, 'listener failed'));
+    // Before it listens, whoever wants it to is told.
+    server.once('listening', () => {
+      server.on('error', (error) => this.#options.log.error({ err: error }, 'listener failed'));
+    });
     server.on('connection', (socket) => track(this.#accepted, socket));
     server.on(isTls ? 'secureConnection' : 'connection', (socket) => track(this.#sockets, socket));
   }

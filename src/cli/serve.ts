@@ -1,0 +1,93 @@
+// `serve`: starts the app, says where it listens, and ends it when asked to: by a signal in peace (0), by a bug after
+// what runs (1). What was answered is safe at any moment, so every end may be cut short.
+import type { App, AppParts } from '../app.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Config } from '../config.ts';
+import { DONE, FAILED } from './exit-codes.ts';
+import type { Output } from './output.ts';
+
+export interface ServeParts extends AppParts {
+  readonly startApp: (config: Config, parts: AppParts) => Promise<App>;
+  readonly output: Output;
+}
+
+/** For requests that run when the end is asked for. */
+const GRACE_MS = 10_000;
+/** For everything after them; then the process ends whatever still hangs. */
+const AFTER_GRACE_MS = 5_000;
+
+// One Ctrl-C under npm arrives twice: from the terminal, and passed on by npm some milliseconds later.
+const SAME_KEYPRESS_MS = 250;
+
+/** Runs until it is asked to end; the exit code. */
+export async function serve(config: Config, parts: ServeParts): Promise<number> {
+  const { log, clock, output } = parts;
+  using end = new End(log, clock);
+  const app = await parts.startApp(config, { log, clock });
+  for (const address of app.addresses) {
+    output.line(`listening on ${address}`);
+  }
+  const exitCode = await end.asked;
+  log.info('stopping');
+  await app.stop(GRACE_MS);
+  return exitCode;
+}
+
+/** Waits for signals and for bugs that nobody caught; from the first on the time runs. */
+class End implements Disposable {
+  /** Resolves with the exit code. */
+  readonly asked: Promise<number>;
+  #ask: (exitCode: number) => void = () => {};
+  #askedAtMs: number | undefined;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #listeners: ReadonlyArray<[string, (argument: unknown) => void]>;
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+    this.asked = new Promise((resolve) => {
+      this.#ask = resolve;
+    });
+    this.#listeners = [
+      ['SIGTERM', () => this.#begin(DONE)],
+      ['SIGINT', () => this.#interrupted()],
+      ['uncaughtException', (error) => this.#bug(error)],
+      ['unhandledRejection', (error) => this.#bug(error)],
+    ];
+    for (const [event, listener] of this.#listeners) {
+      process.on(event, listener);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const [event, listener] of this.#listeners) {
+      process.off(event, listener);
+    }
+  }
+
+  #begin(exitCode: number): void {
+    if (this.#askedAtMs !== undefined) {
+      return;
+    }
+    this.#askedAtMs = this.#clock.monotonicMs();
+    // Not called off when the stop is over: it does not keep the process, and ends one that something else keeps.
+    this.#clock.after(GRACE_MS + AFTER_GRACE_MS, () => process.exit(exitCode));
+    this.#ask(exitCode);
+  }
+
+  #interrupted(): void {
+    if (this.#askedAtMs === undefined) {
+      this.#begin(DONE);
+    } else if (this.#clock.monotonicMs() - this.#askedAtMs > SAME_KEYPRESS_MS) {
+      process.exit(FAILED);
+    }
+  }
+
+  /** Nothing can be relied on any more: what runs may end, nothing new begins, and a supervisor starts us again. */
+  #bug(error: unknown): void {
+    this.#log.error({ err: error }, 'unexpected error, the server ends');
+    this.#begin(FAILED);
+  }
+}

@@ -1,0 +1,68 @@
+// The command line with a small app behind it: the real front, and requests that go wrong on purpose. It runs as a
+// process of its own; STAND_IN says what is to fail.
+import type { App } from '../../src/app.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { FsError } from '../../src/base/errors.ts';
+import { type AppDoor, main } from '../../src/cli/main.ts';
+import type { Config } from '../../src/config.ts';
+import { startFront } from '../../src/http/front.ts';
+
+// Of the form of a real one, and nobody's.
+export const NEW_CAP =
+  'URI:DIR2:cccccccccccccccccccccccccc:dddddddddddddddddddddddddddddddddddddddddddddddddddd';
+
+const failures: Readonly<Record<string, () => Error>> = {
+  unavailable: () =>
+    new FsError('unavailable', `no answer from the node about ${NEW_CAP}\nat all`, { hint: 'is it on?' }),
+  'bad-cap': () => new FsError('bad-cap', 'the root is a file'),
+  corrupt: () => new FsError('corrupt', 'the store is damaged'),
+  system: () => Object.assign(new Error('EACCES: permission denied, mkdir /x'), { code: 'EACCES' }),
+  bug: () => new Error(`internal: no such thing as ${NEW_CAP}`),
+};
+
+async function answer(path: string | undefined): Promise<string> {
+  if (path === '/slow') {
+    await systemClock.sleep(700);
+  } else if (path === '/hang') {
+    await systemClock.sleep(600_000);
+  } else if (path === '/throw') {
+    systemClock.after(1, () => {
+      throw new Error('internal: thrown in a timer');
+    });
+  } else if (path === '/reject') {
+    void Promise.reject(new Error('internal: rejected and not seen'));
+  }
+  return 'answered';
+}
+
+const door: AppDoor = {
+  async startApp(config: Config, { log, clock }): Promise<App> {
+    const failure = failures[process.env['STAND_IN'] ?? ''];
+    if (failure) {
+      throw failure();
+    }
+    return await startFront<never>({
+      listen: config.listen,
+      baseUrl: config.baseUrl,
+      allowedHosts: config.allowedHosts,
+      handle: async (request, response) => void response.end(await answer(request.url)),
+      log,
+      clock,
+    });
+  },
+  async createRootCap(): Promise<string> {
+    const failure = failures[process.env['STAND_IN'] ?? ''];
+    if (failure) {
+      throw failure();
+    }
+    if (process.env['STAND_IN'] === 'hang') {
+      console.log('asking');
+      await systemClock.sleep(600_000);
+    }
+    return NEW_CAP;
+  },
+};
+
+if (process.argv[1]?.endsWith('stand-in.js')) {
+  process.exitCode = await main(process.argv.slice(2), async () => door);
+}
