@@ -120,10 +120,10 @@ class SealedStore implements MetaStore {
       }
       return true;
     }
-    const puts = changes.map(({ key, value }): [string, string | null] => [
-      this.#codec.storedKey(key),
-      value === undefined ? null : this.#codec.encode(key, value),
-    ]);
+    const puts = changes.map(({ key, value }): [string, string | null] => {
+      const storedKey = this.#codec.storedKey(key);
+      return [storedKey, value === undefined ? null : this.#codec.encode(storedKey, key, value)];
+    });
     const expected = guards.map(({ key, stamp }): [string, string | null] => [
       this.#codec.storedKey(key),
       stamp ?? null,

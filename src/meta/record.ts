@@ -50,8 +50,8 @@ export class RecordCodec {
     return `${this.#hidden(kind, parts)}/`;
   }
 
-  encode(key: string, value: unknown): string {
-    const storedKey = this.storedKey(key);
+  /** `storedKey` is that of `key`: who writes a record has it already. */
+  encode(storedKey: string, key: string, value: unknown): string {
     const body = Buffer.from(JSON.stringify([key, value]));
     const box = seal(hmac(this.#recordKey, storedKey), body, this.#place(storedKey));
     return Buffer.concat([Buffer.of(VERSION), box]).toString('base64');
