@@ -18,6 +18,7 @@ const exitCodes = {
   'bad-cap': 2,
   'bad-config': 2,
   precondition: 1,
+  locked: 1,
   'too-large': 1,
   'no-space': 1,
   corrupt: 5,

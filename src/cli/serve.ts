@@ -17,7 +17,8 @@ const GRACE_MS = 10_000;
 /** For everything after them; then the process ends whatever still hangs. */
 const AFTER_GRACE_MS = 5_000;
 
-// One Ctrl-C under npm arrives twice: from the terminal, and passed on by npm some milliseconds later.
+// Under `npm start` one Ctrl-C can arrive twice: from the terminal, and from npm, which passes it on to its child (us,
+// where the shell between replaces itself by its last command).
 const SAME_KEYPRESS_MS = 250;
 
 /** Runs until it is asked to end; the exit code. */
