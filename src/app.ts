@@ -1,6 +1,6 @@
 // Builds all parts once, starts them in order and stops them in the opposite one. The only file that picks
 // implementations.
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
@@ -15,8 +15,8 @@ import { GridTree } from './inode/grid-tree.ts';
 import { openCacheRoot } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openStore } from './meta/open-store.ts';
-import { sealedEdits } from './sealed-edits.ts';
 import { randomFraction } from './seal/random.ts';
+import { sealedEdits } from './sealed-edits.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
 import type { Grid } from './tahoe/grid.ts';
 import { HttpGrid } from './tahoe/http-grid.ts';
@@ -72,7 +72,9 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
 export async function createRootCap(config: Config, parts: AppParts): Promise<string> {
   const closers = new Closers();
   try {
-    return await openNode(config, requireNode(config), config.nodeSocketPath, parts, closers).makeDirectory(new Map());
+    return await openNode(config, requireNode(config), config.nodeSocketPath, parts, closers).makeDirectory(
+      new Map(),
+    );
   } finally {
     await closers.close();
   }
@@ -110,7 +112,11 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
   });
   closers.add(() => tree.stop());
   inBackground(tree.recover(), log, 'changes of an earlier run could not be brought to the grid');
-  inBackground(tree.stat([]), log, 'the grid can not be read now; what needs it is answered 503 until it can');
+  inBackground(
+    tree.stat([]),
+    log,
+    'the grid can not be read now; what needs it is answered 503 until it can',
+  );
   const dav = new DavServer({ tree, baseUrl: config.baseUrl, propfindMax: config.propfindMax, log, clock });
   const accounts = config.account && (await Accounts.create([config.account], clock));
   return await startFront<Principal>({
@@ -165,7 +171,9 @@ async function openGrid(config: Config, parts: AppParts, closers: Closers): Prom
 
 function requireNode(config: Config): string {
   if (config.nodeUrl === undefined) {
-    throw new FsError('bad-config', 'create-root needs a Tahoe node', { hint: 'give --node-url URL or --tahoe-dir DIR' });
+    throw new FsError('bad-config', 'create-root needs a Tahoe node', {
+      hint: 'give --node-url URL or --tahoe-dir DIR',
+    });
   }
   return config.nodeUrl;
 }
@@ -207,9 +215,13 @@ async function rememberNode(local: MetaStore, nodeId: string | undefined): Promi
   const found = await local.get(key);
   const noted = found && (found.value as { readonly nodeId: string | null }).nodeId;
   if (found && noted !== (nodeId ?? null)) {
-    throw new FsError('bad-config', 'this rootcap was served from another node: the cache directory has notes of that one', {
-      hint: 'give the node or --data-dir used before, or another --cache-dir',
-    });
+    throw new FsError(
+      'bad-config',
+      'this rootcap was served from another node: the cache directory has notes of that one',
+      {
+        hint: 'give the node or --data-dir used before, or another --cache-dir',
+      },
+    );
   }
   if (!found) {
     await local.commit([{ key, value: { nodeId: nodeId ?? null } }]);

@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'bad-cap' // not a cap, or not one of the kind that is needed
   | 'bad-config' // an option, file or environment variable is wrong
   | 'precondition' // a condition that the client set does not hold
+  | 'locked' // a lock whose token was not submitted stands against it
   | 'too-large' // the grid or a limit refuses the size
   | 'no-space' // disk, dirty limit or quota is full
   | 'corrupt' // bytes or records that can't be trusted
@@ -68,6 +69,7 @@ const retryable = {
   'bad-cap': false,
   'bad-config': false,
   precondition: false,
+  locked: false,
   'too-large': false,
   'no-space': false,
   corrupt: false,

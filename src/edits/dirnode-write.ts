@@ -394,7 +394,10 @@ export class DirnodeWriter {
       this.#answeredAtMs.delete(edit.name);
     }
     if (undone.length > 0) {
-      this.#o.log.warn({ dir: this.#o.port.dirId, edits: undone.length }, 'writing what another writer undid');
+      this.#o.log.warn(
+        { dir: this.#o.port.dirId, edits: undone.length },
+        'writing what another writer undid',
+      );
       await this.#write(undone, state);
     }
     if (this.#unproved.size > 0) {

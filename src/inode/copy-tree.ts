@@ -93,6 +93,6 @@ async function copyBytes(context: CopyContext, child: Child): Promise<WantedChil
   return wantedFile(
     stored.result,
     { sha256: stored.sha256, modifiedAtMs, contentType: facts.mark?.y },
-    child.metadata,
+    child,
   );
 }

@@ -3,8 +3,15 @@ import type { Child } from '../tahoe/grid.ts';
 import { markOf, timesOf } from './edge.ts';
 import type { FileFacts } from './file-inode.ts';
 import type { WalkedDir } from './locate.ts';
-import type { Resource } from './tree.ts';
+import type { DeadProperty, Resource } from './tree.ts';
 import { identityOfChild } from './wanted.ts';
+
+const NO_PROPERTIES: readonly DeadProperty[] = [];
+
+/** Identity of a name in a directory, by whatever path it is reached. */
+export function placeIdOf(at: WalkedDir, name: string): string {
+  return `${at.dir.dirId}/${name}`;
+}
 
 /** `at` is the directory that holds the child. */
 export function describeChild(at: WalkedDir, name: string, child: Child, facts: FileFacts): Resource {
@@ -16,11 +23,14 @@ export function describeChild(at: WalkedDir, name: string, child: Child, facts: 
     kind: child.kind,
     name,
     // A mutable thing is itself wherever it stands; an immutable one is its place.
-    inodeId: identity ?? `${at.dir.dirId}/${name}`,
+    inodeId: identity ?? placeIdOf(at, name),
+    placeId: placeIdOf(at, name),
     sizeBytes: isFile ? facts.sizeBytes : undefined,
     etag: isFile ? facts.etag : undefined,
     ...timesOf(child.metadata, mark),
     contentType: mark?.y,
+    deadProperties:
+      mark?.p === undefined ? NO_PROPERTIES : mark.p.map(([uri, local, xml]) => ({ uri, local, xml })),
     isWritable: at.isWritable,
   };
 }
@@ -38,11 +48,13 @@ export function describeRoot(root: WalkedDir, children: ReadonlyMap<string, Chil
     kind: 'directory',
     name: '',
     inodeId: root.dir.dirId,
+    placeId: root.dir.dirId,
     sizeBytes: undefined,
     etag: undefined,
     modifiedAtMs,
     createdAtMs: Number.isFinite(createdAtMs) ? createdAtMs : 0,
     contentType: undefined,
+    deadProperties: NO_PROPERTIES,
     isWritable: root.isWritable,
   };
 }

@@ -1,14 +1,15 @@
 // Our part of a child's edge metadata, and what can be told of a child from the whole of it.
 //
-//   "tw": { "c": cap hash, "h": SHA-256, "m": mtime ms, "t": write token, "y": content type }
+//   "tw": { "c": cap hash, "h": SHA-256, "m": mtime ms, "t": write token, "y": content type, "b": birth time ms,
+//           "p": dead properties [[namespace, name, xml] ...] }
 //
-// It is kept under 120 bytes a child (the dirnode is rewritten at each link): hashes in base64url, `c` of 8 bytes,
-// `y` only where the name says something else. `c` names the content that the rest belongs to, and the rest is
+// Its fixed part is kept under 120 bytes a child (the dirnode is rewritten at each link): hashes in base64url, `c` of 8 bytes,
+// `y` only where the name says something else, `b` and `p` only where a client set them. `c` names the content that the rest belongs to, and the rest is
 // believed only while it matches: a foreign writer's new content keeps our old metadata.
 import { sha256 } from '../seal/hash.ts';
 import { randomBytes } from '../seal/random.ts';
-import type { Child, EdgeMetadata } from '../tahoe/grid.ts';
 import { identityOf, parseCap, verifyText } from '../tahoe/caps.ts';
+import type { Child, EdgeMetadata } from '../tahoe/grid.ts';
 
 export const OUR_KEY = 'tw';
 
@@ -21,7 +22,13 @@ export interface OurMark {
   readonly m: number;
   readonly t: string;
   readonly y?: string;
+  readonly b?: number;
+  readonly p?: ReadonlyArray<readonly [uri: string, local: string, xml: string]>;
 }
+
+/** What one resource may carry: every link of the dirnode writes all of it again. */
+export const MAX_PROPERTIES = 64;
+export const MAX_PROPERTY_BYTES: number = 16 * 1024;
 
 const HASH_BYTES = 8;
 const ETAG_CHARS = 22; // 132 bits
@@ -43,7 +50,7 @@ export function markOf(metadata: EdgeMetadata): OurMark | undefined {
   if (typeof mark !== 'object' || mark === null) {
     return undefined;
   }
-  const { c, h, m, t, y } = mark as Record<string, unknown>;
+  const { c, h, m, t, y, b, p } = mark as Record<string, unknown>;
   if (typeof c !== 'string' || typeof m !== 'number' || typeof t !== 'string' || !isTime(m)) {
     return undefined;
   }
@@ -53,6 +60,8 @@ export function markOf(metadata: EdgeMetadata): OurMark | undefined {
     t,
     ...(typeof h === 'string' && /^[\w-]{43}$/.test(h) ? { h } : {}),
     ...(typeof y === 'string' && isFieldValue(y) ? { y } : {}),
+    ...(typeof b === 'number' && isTime(b) ? { b } : {}),
+    ...(Array.isArray(p) && p.every(isProperty) ? { p } : {}),
   };
 }
 
@@ -60,6 +69,10 @@ export function markOf(metadata: EdgeMetadata): OurMark | undefined {
 export function withMark(metadata: EdgeMetadata | undefined, mark: OurMark): EdgeMetadata {
   const { tahoe: _nodes, ...rest } = metadata ?? {};
   return { ...rest, [OUR_KEY]: mark };
+}
+
+function isProperty(value: unknown): value is readonly [string, string, string] {
+  return Array.isArray(value) && value.length === 3 && value.every((part) => typeof part === 'string');
 }
 
 /** May stand in an HTTP header. */
@@ -98,7 +111,7 @@ export function timesOf(metadata: EdgeMetadata, mark: OurMark | undefined): Edge
   const believed =
     backupMs !== undefined && (linkedAtMs === undefined || backupMs <= linkedAtMs) ? backupMs : undefined;
   const modifiedAtMs = mark?.m ?? believed ?? linkedAtMs ?? firstLinkedAtMs ?? 0;
-  return { modifiedAtMs, createdAtMs: firstLinkedAtMs ?? modifiedAtMs };
+  return { modifiedAtMs, createdAtMs: mark?.b ?? firstLinkedAtMs ?? modifiedAtMs };
 }
 
 /** The strong ETag of bytes with this SHA-256 (base64url). */

@@ -22,6 +22,8 @@ export interface FileFacts {
   readonly etag: string | undefined;
   /** Ours, where it belongs to this content. */
   readonly mark: OurMark | undefined;
+  /** By which a mark names a mutable file's version; undefined for others, and where the version isn't known. */
+  readonly contentHash?: string;
 }
 
 /** Mutable files remembered at once. */
@@ -130,5 +132,6 @@ function mutableFileFacts(child: Child, { version, sizeBytes }: MutableFacts): F
     sizeBytes,
     etag: version === undefined ? undefined : etagOfCap(child.readCap ?? child.writeCap ?? '', version),
     mark: mark && version !== undefined && mark.c === mutableContentHash(child, version) ? mark : undefined,
+    contentHash: mutableContentHash(child, version),
   };
 }

@@ -6,11 +6,13 @@ import { FsError, hasCode } from '../base/errors.ts';
 import { KeyedMutex } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
 import { isWithin, lastName, showPath, type TreePath } from '../base/path.ts';
+import { SingleFlight } from '../base/single-flight.ts';
 import { type Edit, fingerprint, type SeenChild, type WantedChild } from '../edits/edit.ts';
 import type { EditStore } from '../edits/edit-store.ts';
 import { parseCap, readOnlyText } from '../tahoe/caps.ts';
-import type { Child, Grid } from '../tahoe/grid.ts';
+import type { Child, Grid, GridSpace } from '../tahoe/grid.ts';
 import { copyOf } from './copy-tree.ts';
+import { describeChild, describeRoot, placeIdOf } from './describe.ts';
 import { type DirContext, Slowness } from './dir-inode.ts';
 import { DirTable } from './dir-table.ts';
 import { Files, mutableContentHash } from './file-inode.ts';
@@ -24,21 +26,29 @@ import {
   type WalkOptions,
   walkTo,
 } from './locate.ts';
-import { describeChild, describeRoot } from './describe.ts';
 import type {
-  ChangeOptions,
   Changed,
+  ChangeOptions,
   CopyOptions,
   DirectoryView,
-  Guard,
   OpenFile,
+  PropertyValues,
   Resource,
+  Space,
+  Step,
   TransferOptions,
   Tree,
   WriteOptions,
 } from './tree.ts';
 import { sendBody } from './upload.ts';
-import { identityOfChild, wantedAgain, wantedDirectory, wantedFile, wantedWithMark } from './wanted.ts';
+import {
+  identityOfChild,
+  wantedAgain,
+  wantedDirectory,
+  wantedFile,
+  wantedWithMark,
+  wantedWithProperties,
+} from './wanted.ts';
 
 export interface GridTreeOptions {
   readonly grid: Grid;
@@ -56,6 +66,7 @@ export interface GridTreeOptions {
 
 /** A change rests on listings at most so old, for the way to its directory; the directory itself is always asked. */
 const WAY_MAX_AGE_MS = 1_000;
+const SPACE_MAX_AGE_MS = 60_000;
 /** Mutable files in one listing whose size is asked for: one call each. */
 const MAX_MUTABLE_ASKED = 64;
 
@@ -65,6 +76,8 @@ export class GridTree implements Tree {
   readonly #walker: Walker;
   readonly #files: Files;
   readonly #making = new KeyedMutex();
+  readonly #spaceAsked = new SingleFlight<string, GridSpace>();
+  #space: { readonly atMs: number; readonly availableBytes: number | undefined } | undefined;
 
   constructor(options: GridTreeOptions) {
     this.#o = options;
@@ -158,7 +171,7 @@ export class GridTree implements Tree {
         if (current?.kind === 'directory') {
           throw new FsError('is-directory', `a directory stands there by now: ${showPath(path)}`);
         }
-        return wantedFile(stored.result, about, current?.metadata);
+        return wantedFile(stored.result, about, current);
       });
     } catch (error) {
       body.destroy();
@@ -201,7 +214,7 @@ export class GridTree implements Tree {
           if (!current) {
             throw new FsError('not-found', `nothing there any more: ${showPath(path)}`);
           }
-          this.#guardAgain(place, current, options.guard);
+          this.#guardAgain(place, current, options);
           return { wants: [{ name: place.name, want: undefined }] };
         },
       },
@@ -314,10 +327,10 @@ export class GridTree implements Tree {
     if (options.overwrite === false && current) {
       throw new FsError('exists', 'something stands at the target, and it was not to be replaced');
     }
-    this.#guardAgain(place, current, options.guard);
+    this.#guardAgain(place, current, options);
   }
 
-  #guardAgain(place: Place, current: SeenChild | undefined, guard: Guard | undefined): void {
+  #guardAgain(place: Place, current: SeenChild | undefined, { guard, lastWord }: ChangeOptions): void {
     const isSame =
       current === undefined
         ? place.child === undefined
@@ -325,6 +338,63 @@ export class GridTree implements Tree {
     if (!isSame) {
       guard?.(current && this.#describe(place, current));
     }
+    lastWord?.();
+  }
+
+  async setProperties(
+    path: TreePath,
+    decide: (current: Resource) => PropertyValues,
+    options: ChangeOptions = {},
+  ): Promise<Resource> {
+    const place = await this.#locateToChange(path, options, true);
+    await this.#files.facts(existing(place, path)); // so that the version of a mutable file is at hand
+    let want: WantedChild | undefined;
+    await place.parent.dir.writer.change(
+      {
+        names: [place.name],
+        decide: (state) => {
+          const current = state.get(place.name);
+          if (!current) {
+            throw new FsError('not-found', `nothing there any more: ${showPath(path)}`);
+          }
+          this.#guardAgain(place, current, options);
+          want = wantedWithProperties(current, this.#files.factsAtHand(current), (mark) =>
+            decide(
+              describeChild(place.parent, place.name, current, { ...this.#files.factsAtHand(current), mark }),
+            ),
+          );
+          return { wants: [{ name: place.name, want }] };
+        },
+      },
+      options.signal,
+    );
+    return await this.#describeWhole(place, want ?? existing(place, path));
+  }
+
+  async trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]> {
+    const root = rootOf(this.#walker);
+    const steps: Step[] = [{ placeId: root.dir.dirId, dirId: root.dir.dirId }];
+    for (let length = 1; length <= path.length; length += 1) {
+      const place = await locate(this.#walker, path.slice(0, length), this.#forReading(signal));
+      const isDirectory = place.child?.kind === 'directory';
+      steps.push({
+        placeId: placeIdOf(place.parent, place.name),
+        dirId: isDirectory && place.child ? identityOfChild(place.child) : undefined,
+      });
+      if (!isDirectory && length < path.length) {
+        throw new FsError('parent-missing', `no such directory: ${showPath(path.slice(0, length))}`);
+      }
+    }
+    return steps;
+  }
+
+  async space(signal?: AbortSignal): Promise<Space> {
+    const now = this.#o.clock.monotonicMs();
+    if (!this.#space || now - this.#space.atMs > SPACE_MAX_AGE_MS) {
+      const { availableBytes } = await this.#spaceAsked.run('space', () => this.#o.grid.space(signal));
+      this.#space = { atMs: now, availableBytes };
+    }
+    return { availableBytes: this.#space.availableBytes, usedBytes: undefined };
   }
 
   async #overwriteMutable(
@@ -390,7 +460,11 @@ export class GridTree implements Tree {
       throw new FsError('denied', 'source and target are the same, or one lies inside the other');
     }
     const source = isMove
-      ? await this.#locateToChange(from, { ...options, guard: options.sourceGuard ?? (() => undefined) }, true)
+      ? await this.#locateToChange(
+          from,
+          { ...options, guard: options.sourceGuard ?? (() => undefined) },
+          true,
+        )
       : await this.#locateToRead(from, options.signal);
     const child = existing(source, from);
     if (!isMove) {

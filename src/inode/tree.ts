@@ -9,6 +9,22 @@ import type { Readable } from 'node:stream';
 import type { TreePath } from '../base/path.ts';
 import type { ByteRange } from '../base/ranges.ts';
 
+/** A property that means nothing to us (RFC 4918, 4). */
+export interface DeadProperty {
+  /** Namespace; empty for none. */
+  readonly uri: string;
+  readonly local: string;
+  /** The whole element as XML that needs nothing around it: namespaces, language and content. */
+  readonly xml: string;
+}
+
+/** One step of the way to a path. */
+export interface Step {
+  readonly placeId: string;
+  /** Of the directory that stands there; undefined for anything else. */
+  readonly dirId: string | undefined;
+}
+
 /** What a path names, at one moment. */
 export interface Resource {
   /** `unknown`: a node of a kind that this program or its gateway doesn't know; it can be moved and deleted only. */
@@ -17,6 +33,8 @@ export interface Resource {
   readonly name: string;
   /** Stable identity: survives changes of the content; of a mutable thing and every directory also renames. */
   readonly inodeId: string;
+  /** Identity of the place: the directory that holds the name, and the name. The root is its own place. */
+  readonly placeId: string;
   /** Files only. Undefined where it isn't known without asking the grid (a mutable file in a listing). */
   readonly sizeBytes: number | undefined;
   /** Strong entity tag with its quotes; undefined where none is known (directories, mutable files in a listing). */
@@ -25,6 +43,8 @@ export interface Resource {
   readonly createdAtMs: number;
   /** Set by whoever stored it; undefined = guess from the name. */
   readonly contentType: string | undefined;
+  /** Set by clients, kept as they were sent. */
+  readonly deadProperties: readonly DeadProperty[];
   /** The name may be replaced or removed, and (directory) names below it changed, by the way that was walked. */
   readonly isWritable: boolean;
 }
@@ -53,6 +73,8 @@ export type Guard = (current: Resource | undefined) => void;
 
 export interface ChangeOptions {
   readonly guard?: Guard;
+  /** Called last, whatever stands there, right before the change is made: what can't be seen at the name, such as locks. */
+  readonly lastWord?: () => void;
   readonly signal?: AbortSignal;
 }
 
@@ -85,6 +107,20 @@ export interface Changed {
   readonly resource: Resource;
 }
 
+/** New values; what is absent stays as it is. */
+export interface PropertyValues {
+  readonly modifiedAtMs?: number;
+  readonly createdAtMs?: number;
+  /** All of them: those that are not named here are gone. */
+  readonly deadProperties?: readonly DeadProperty[];
+}
+
+export interface Space {
+  /** Undefined where nobody says. */
+  readonly availableBytes: number | undefined;
+  readonly usedBytes: number | undefined;
+}
+
 /** Every change is answered when it is safe, and then it is whole; when it rejects, it is whole or absent, never half. */
 export interface Tree {
   stat(path: TreePath, signal?: AbortSignal): Promise<Resource>;
@@ -102,4 +138,17 @@ export interface Tree {
   move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed>;
   /** Copies a file by linking its cap, a directory by making new dirnodes over the same file caps. */
   copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed>;
+  /**
+   * Sets what `decide` says of what stands there now; it may be called again. `no-space` when it is more than an edge
+   * may carry, `denied` for the root, which has none.
+   */
+  setProperties(
+    path: TreePath,
+    decide: (current: Resource) => PropertyValues,
+    options?: ChangeOptions,
+  ): Promise<Resource>;
+  /** The way to `path`, the root first; the last step may be missing on the grid. `parent-missing` as for writes. */
+  trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]>;
+  /** What is free and used where the tree is kept; at most a minute old. */
+  space(signal?: AbortSignal): Promise<Space>;
 }

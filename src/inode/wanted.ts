@@ -1,24 +1,41 @@
 // Children as we want them linked: the caps, our mark, and what others had noted on the edge.
+import { FsError } from '../base/errors.ts';
 import type { WantedChild } from '../edits/edit.ts';
 import { identityOf, parseCap } from '../tahoe/caps.ts';
-import type { Child, EdgeMetadata } from '../tahoe/grid.ts';
-import { contentHash, markOf, newToken, type OurMark, timesOf, withMark } from './edge.ts';
+import type { Child } from '../tahoe/grid.ts';
+import {
+  believedMark,
+  contentHash,
+  MAX_PROPERTIES,
+  MAX_PROPERTY_BYTES,
+  markOf,
+  newToken,
+  type OurMark,
+  timesOf,
+  withMark,
+} from './edge.ts';
+import type { FileFacts } from './file-inode.ts';
+import type { PropertyValues } from './tree.ts';
 
 /** A file whose bytes were stored just now. `old` is what it replaces: others' keys on that edge are kept. */
 export function wantedFile(
   readCap: string,
   about: { readonly sha256: string; readonly modifiedAtMs: number; readonly contentType: string | undefined },
-  old: EdgeMetadata | undefined,
+  old: Child | undefined,
 ): WantedChild {
   const token = newToken();
+  // New content keeps what clients had set on the old (properties, time of birth), if it still belonged to that.
+  const kept = old && believedMark(old);
   const mark: OurMark = {
     c: contentHash(readCap),
     h: about.sha256,
     m: about.modifiedAtMs,
     t: token,
     ...(about.contentType === undefined ? {} : { y: about.contentType }),
+    ...(kept?.b === undefined ? {} : { b: kept.b }),
+    ...(kept?.p === undefined ? {} : { p: kept.p }),
   };
-  return { kind: 'file', writeCap: undefined, readCap, token, metadata: withMark(old, mark) };
+  return { kind: 'file', writeCap: undefined, readCap, token, metadata: withMark(old?.metadata, mark) };
 }
 
 /** A directory made just now. */
@@ -49,6 +66,39 @@ export function wantedWithMark(child: Child, mark: Omit<OurMark, 't'>): WantedCh
   const token = newToken();
   const { kind, writeCap, readCap } = child;
   return { kind, writeCap, readCap, token, metadata: withMark(child.metadata, { ...mark, t: token }) };
+}
+
+/** The same child with other property values. Throws `no-space` where they are more than an edge may carry. */
+export function wantedWithProperties(
+  child: Child,
+  facts: FileFacts,
+  decide: (mark: OurMark | undefined) => PropertyValues,
+): WantedChild {
+  const isFile = child.kind === 'file';
+  const old = isFile ? facts.mark : markOf(child.metadata);
+  const { modifiedAtMs, createdAtMs, deadProperties } = decide(old);
+  const {
+    t: _token,
+    p: oldProperties,
+    ...rest
+  } = old ?? {
+    c: facts.contentHash ?? (child.readCap === undefined ? '' : contentHash(child.readCap)),
+    m: timesOf(child.metadata, undefined).modifiedAtMs,
+  };
+  const p = deadProperties?.map(({ uri, local, xml }) => [uri, local, xml] as const) ?? oldProperties ?? [];
+  const bytes = p.reduce((sum, parts) => sum + Buffer.byteLength(parts.join('')), 0);
+  if (p.length > MAX_PROPERTIES || bytes > MAX_PROPERTY_BYTES) {
+    throw new FsError(
+      'no-space',
+      `a resource may have ${MAX_PROPERTIES} properties of ${MAX_PROPERTY_BYTES} bytes in all`,
+    );
+  }
+  return wantedWithMark(child, {
+    ...rest,
+    ...(modifiedAtMs === undefined ? {} : { m: modifiedAtMs }),
+    ...(createdAtMs === undefined ? {} : { b: createdAtMs }),
+    ...(p.length === 0 ? {} : { p }),
+  });
 }
 
 /** What a thing is, whatever cap of it one has; undefined for a child without caps. */

@@ -18,6 +18,7 @@ const libraryErrors = {
   'bad-cap': undefined,
   'bad-config': undefined,
   precondition: undefined,
+  locked: Errors.Locked,
   'too-large': Errors.InsufficientStorage,
   'no-space': Errors.InsufficientStorage,
   corrupt: undefined,

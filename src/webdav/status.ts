@@ -15,6 +15,7 @@ const statusOf = {
   'bad-cap': 502, // the grid holds a link that its own gateway can't read
   'bad-config': 500,
   precondition: 412,
+  locked: 423,
   'too-large': 413,
   'no-space': 507,
   corrupt: 500,

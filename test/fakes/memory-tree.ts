@@ -9,9 +9,13 @@ import type {
   Changed,
   ChangeOptions,
   CopyOptions,
+  DeadProperty,
   DirectoryView,
   OpenFile,
+  PropertyValues,
   Resource,
+  Space,
+  Step,
   TransferOptions,
   Tree,
   WriteOptions,
@@ -23,6 +27,7 @@ interface Common {
   modifiedAtMs: number;
   createdAtMs: number;
   isWritable: boolean;
+  deadProperties: readonly DeadProperty[];
 }
 interface FileNode extends Common {
   kind: 'file';
@@ -39,7 +44,17 @@ interface UnknownNode extends Common {
 }
 type Node = FileNode | DirectoryNode | UnknownNode;
 
-type Operation = 'stat' | 'list' | 'open' | 'read' | 'write' | 'makeDirectory' | 'remove' | 'move' | 'copy';
+type Operation =
+  | 'stat'
+  | 'list'
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'makeDirectory'
+  | 'remove'
+  | 'move'
+  | 'copy'
+  | 'setProperties';
 
 export class MemoryTree implements Tree {
   readonly #now: () => number;
@@ -121,7 +136,7 @@ export class MemoryTree implements Tree {
       throw new FsError('not-directory', 'this is no directory');
     }
     const children = [...node.children].sort(([a], [b]) => (a < b ? -1 : 1));
-    const describe = (name: string, child: Node): Resource => this.#resource(child, [name]);
+    const describe = (name: string, child: Node): Resource => this.#resource(child, [name], node.inodeId);
     return {
       self: this.#resource(node, path),
       childCount: children.length,
@@ -176,7 +191,9 @@ export class MemoryTree implements Tree {
       createdAtMs: current?.createdAtMs ?? this.#now(),
       modifiedAtMs: options.modifiedAtMs ?? this.#now(),
       contentType: options.contentType,
+      deadProperties: current?.deadProperties ?? [],
     };
+    options.lastWord?.();
     directory.children.set(name, node);
     return { isNew: current === undefined, resource: this.#resource(node, path) };
   }
@@ -191,6 +208,7 @@ export class MemoryTree implements Tree {
     const { directory, name } = this.#parent(path);
     requireWritable(directory);
     const node = this.#directory();
+    options.lastWord?.();
     directory.children.set(name, node);
     return { isNew: true, resource: this.#resource(node, path) };
   }
@@ -204,6 +222,7 @@ export class MemoryTree implements Tree {
     options.guard?.(this.#resource(node, path));
     const { directory, name } = this.#parent(path);
     requireWritable(directory);
+    options.lastWord?.();
     directory.children.delete(name);
   }
 
@@ -213,6 +232,7 @@ export class MemoryTree implements Tree {
     const { isNew, target } = this.#checkTransfer(from, to, source, options);
     const { directory, name } = this.#parent(from);
     requireWritable(directory);
+    options.lastWord?.();
     target.directory.children.set(target.name, source);
     directory.children.delete(name);
     return { isNew, resource: this.#resource(source, to) };
@@ -223,8 +243,53 @@ export class MemoryTree implements Tree {
     const source = this.#require(from);
     const { isNew, target } = this.#checkTransfer(from, to, source, options);
     const made = this.#clone(source, options.isShallow === true);
+    options.lastWord?.();
     target.directory.children.set(target.name, made);
     return { isNew, resource: this.#resource(made, to) };
+  }
+
+  async setProperties(
+    path: TreePath,
+    decide: (current: Resource) => PropertyValues,
+    options: ChangeOptions = {},
+  ): Promise<Resource> {
+    await this.#begin('setProperties', path);
+    const node = this.#require(path, 'write');
+    if (path.length === 0) {
+      throw new FsError('denied', 'the root carries no properties');
+    }
+    options.guard?.(this.#resource(node, path));
+    requireWritable(this.#parent(path).directory);
+    const values = decide(this.#resource(node, path));
+    const properties = values.deadProperties ?? node.deadProperties;
+    const bytes = properties.reduce((sum, { uri, local, xml }) => sum + (uri + local + xml).length, 0);
+    if (properties.length > 64 || bytes > 16 * 1024) {
+      throw new FsError('no-space', 'a resource can not have so many properties');
+    }
+    options.lastWord?.();
+    node.deadProperties = properties;
+    node.modifiedAtMs = values.modifiedAtMs ?? node.modifiedAtMs;
+    node.createdAtMs = values.createdAtMs ?? node.createdAtMs;
+    return this.#resource(node, path);
+  }
+
+  async trace(path: TreePath): Promise<readonly Step[]> {
+    const steps: Step[] = [{ placeId: this.#root.inodeId, dirId: this.#root.inodeId }];
+    let at: Node | undefined = this.#root;
+    for (const name of path) {
+      if (at?.kind !== 'directory') {
+        throw new FsError('parent-missing', 'the directory that is to hold it is missing');
+      }
+      const child = childOf(at, name);
+      const placeId = `${at.inodeId}/${normalName(name)}`;
+      steps.push({ placeId, dirId: child?.kind === 'directory' ? child.inodeId : undefined });
+      at = child;
+    }
+    return steps;
+  }
+
+  async space(): Promise<Space> {
+    return { availableBytes: 1_000_000_000, usedBytes: undefined };
   }
 
   async #begin(operation: Operation, path: TreePath): Promise<void> {
@@ -361,17 +426,20 @@ export class MemoryTree implements Tree {
     return stream;
   }
 
-  #resource(node: Node, path: TreePath): Resource {
+  #resource(node: Node, path: TreePath, parentId = this.#find(path.slice(0, -1))?.inodeId): Resource {
+    const name = path.at(-1) ?? '';
     return {
       kind: node.kind,
-      name: path.at(-1) ?? '',
+      name,
       inodeId: node.inodeId,
+      placeId: path.length === 0 ? node.inodeId : `${parentId}/${normalName(name)}`,
       sizeBytes: node.kind === 'file' ? node.bytes.length : undefined,
       etag: node.kind === 'file' ? node.etag : undefined,
       modifiedAtMs: node.modifiedAtMs,
       createdAtMs: node.createdAtMs,
       contentType: node.kind === 'file' ? node.contentType : undefined,
       isWritable: node.isWritable,
+      deadProperties: node.deadProperties,
     };
   }
 
@@ -382,7 +450,13 @@ export class MemoryTree implements Tree {
 
   #common(): Common {
     const now = this.#now();
-    return { inodeId: this.#nextId(), modifiedAtMs: now, createdAtMs: now, isWritable: true };
+    return {
+      inodeId: this.#nextId(),
+      modifiedAtMs: now,
+      createdAtMs: now,
+      isWritable: true,
+      deadProperties: [],
+    };
   }
 
   #file(bytes: Buffer): FileNode {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { beforeEach, describe, test } from 'node:test';
 import { FsError } from '../../src/base/errors.ts';
-import { GridTree } from '../../src/inode/grid-tree.ts';
+import type { GridTree } from '../../src/inode/grid-tree.ts';
 import type { Resource } from '../../src/inode/tree.ts';
 import { parseCap, readOnlyText } from '../../src/tahoe/caps.ts';
 import type { Grid } from '../../src/tahoe/grid.ts';
@@ -415,3 +415,95 @@ class MemoryGridThatStops implements Grid {
     this.space = passed('space', inner.space);
   }
 }
+
+describe('GridTree properties', () => {
+  const colour = {
+    uri: 'http://example.org/',
+    local: 'colour',
+    xml: '<x:colour xmlns:x="http://example.org/">red</x:colour>',
+  };
+
+  test('keeps what clients set, for every gateway, over new content, a move and a copy', async () => {
+    await put(tree, '/f', 'x');
+    await tree.makeDirectory(at('/d'));
+    const times = { modifiedAtMs: 1_400_000_000_000, createdAtMs: 1_300_000_000_000 };
+    for (const path of ['/f', '/d']) {
+      const { etag } = await tree.stat(at(path));
+      const set = await tree.setProperties(at(path), () => ({ ...times, deadProperties: [colour] }));
+      assert.deepEqual(set.deadProperties, [colour]);
+      const other = await (await makeTree(grid, { rootCap: made.rootCap })).tree.stat(at(path));
+      assert.deepEqual({ ...other, ...times, deadProperties: [colour], etag }, other);
+    }
+    await put(tree, '/f', 'new content');
+    await tree.move(at('/f'), at('/d/g'), { overwrite: true });
+    await tree.copy(at('/d/g'), at('/h'), { overwrite: true });
+    for (const path of ['/d/g', '/h']) {
+      const seen = await tree.stat(at(path));
+      assert.deepEqual(seen.deadProperties, [colour]);
+      assert.equal(seen.createdAtMs, times.createdAtMs);
+    }
+  });
+
+  test('leaves what is not named as it is', async () => {
+    await put(tree, '/f', 'x', { modifiedAtMs: 1_500_000_000_000 });
+    await tree.setProperties(at('/f'), () => ({ deadProperties: [colour] }));
+    const seen = await tree.setProperties(at('/f'), () => ({ createdAtMs: 5_000 }));
+    assert.deepEqual(
+      [seen.modifiedAtMs, seen.createdAtMs, seen.deadProperties],
+      [1_500_000_000_000, 5_000, [colour]],
+    );
+  });
+
+  test('refuses more than an edge may carry, and what has no edge', async () => {
+    await put(tree, '/f', 'x');
+    const large = { ...colour, xml: 'x'.repeat(17_000) };
+    await assert.rejects(
+      tree.setProperties(at('/f'), () => ({ deadProperties: [large] })),
+      { code: 'no-space' },
+    );
+    const many = Array.from({ length: 65 }, (_, i) => ({ ...colour, local: `p${i}` }));
+    await assert.rejects(
+      tree.setProperties(at('/f'), () => ({ deadProperties: many })),
+      { code: 'no-space' },
+    );
+    await assert.rejects(
+      tree.setProperties([], () => ({})),
+      { code: 'denied' },
+    );
+    assert.deepEqual((await tree.stat(at('/f'))).deadProperties, []);
+  });
+
+  test('asks for the last word right before each change', async () => {
+    await put(tree, '/f', 'x');
+    const lastWord = (): void => {
+      throw new FsError('locked', 'locked meanwhile');
+    };
+    await assert.rejects(put(tree, '/f', 'y', { lastWord }), { code: 'locked' });
+    await assert.rejects(tree.remove(at('/f'), { lastWord }), { code: 'locked' });
+    await assert.rejects(tree.makeDirectory(at('/d'), { lastWord }), { code: 'locked' });
+    await assert.rejects(tree.move(at('/f'), at('/g'), { overwrite: true, lastWord }), { code: 'locked' });
+    await assert.rejects(tree.copy(at('/f'), at('/g'), { overwrite: true, lastWord }), { code: 'locked' });
+    await assert.rejects(
+      tree.setProperties(at('/f'), () => ({}), { lastWord }),
+      { code: 'locked' },
+    );
+    assert.deepEqual(await dump(tree), { '/f': 'x' });
+  });
+
+  test('traces the way to a path, the same by every alias of a directory', async () => {
+    await tree.makeDirectory(at('/d'));
+    await put(tree, '/d/f', 'x');
+    const d = (await grid.list(made.rootCap)).children.get('d');
+    assert.ok(d);
+    await grid.setChildren(made.rootCap, new Map([['alias', d]]), false);
+    const { tree: fresh } = await makeTree(grid, { rootCap: made.rootCap });
+    const [way, alias] = [await fresh.trace(at('/d/f')), await fresh.trace(at('/alias/f'))];
+    assert.equal(way.length, 3);
+    assert.equal(way[2]?.placeId, alias[2]?.placeId);
+    assert.equal(way[2]?.placeId, (await fresh.stat(at('/d/f'))).placeId);
+    assert.equal(way[1]?.dirId, alias[1]?.dirId);
+    assert.notEqual(way[1]?.placeId, alias[1]?.placeId);
+    assert.equal((await fresh.trace(at('/d/missing')))[2]?.dirId, undefined);
+    await assert.rejects(fresh.trace(at('/missing/f')), { code: 'parent-missing' });
+  });
+});
