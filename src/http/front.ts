@@ -217,6 +217,9 @@ class Door<P> {
       return;
     }
     request.url = formatTarget(below, target.endsWithSlash, target.query);
+    if (request.httpVersionMinor === 0) {
+      delete request.headers.expect; // RFC 9110 section 10.1.1: such a client knows no interim answers
+    }
     if (request.method !== 'PUT' && request.headers.expect !== undefined) {
       response.writeContinue();
     }

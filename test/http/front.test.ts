@@ -91,12 +91,18 @@ describe('startFront, requests', () => {
       'PROPFIND /f 2 -',
     ],
     ['HTTP/1.0', head('GET /a HTTP/1.0'), 'GET /a 0 -'],
+    [
+      'HTTP/1.0 with an expectation',
+      `${head('PUT /f HTTP/1.0', 'Expect: 100-continue', 'Content-Length: 2')}ab`,
+      'PUT /f 2 -',
+    ],
   ];
   for (const [what, bytes, body] of answered) {
     test(`hands on ${what}`, async () => {
       const answer = await ask(port, bytes);
       assert.ok(answer.text.endsWith(`\r\n\r\n${body}`), answer.text);
       assert.doesNotMatch(answer.text, /access-control/i);
+      assert.equal(/100 Continue/.test(answer.text), / HTTP\/1\.1\r\n.*Expect: /s.test(bytes));
     });
   }
 
