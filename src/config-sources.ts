@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { FsError, systemCode } from './base/errors.ts';
-import { maskSecrets } from './base/log.ts';
 import { nearest } from './base/suggest.ts';
 import {
   type CommandName,
@@ -22,11 +21,13 @@ export interface Setting {
 
 export type Layer = ReadonlyMap<OptionName, Setting>;
 
+// As a cap begins, plain or percent-encoded.
+const CAP_BEGINNING = /\bURI(?::|%(?:25)*3A)[a-z0-9-]/i;
 const CAP_HINT = 'give it as --rootcap-file FILE, --alias NAME or TAHOE_WEBDAV_ROOTCAP';
 
 /** Refuses what looks like a cap, without repeating it: arguments and settings are seen by others. */
 export function refuseCap(where: string, text: string): void {
-  if (maskSecrets(text) !== text) {
+  if (CAP_BEGINNING.test(text)) {
     throw new FsError('bad-config', `${where} holds a cap, or part of one, which is kept out of options`, {
       hint: CAP_HINT,
     });
