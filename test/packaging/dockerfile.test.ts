@@ -71,12 +71,13 @@ describe('Dockerfile', () => {
     assert.doesNotMatch(text, /no-auth/i);
   });
 
-  test('keeps data and cache in volumes that the user owns', () => {
-    assert.deepEqual(restsOf(image, 'VOLUME'), ['["/data", "/cache"]']);
+  test('keeps data, cache and the root's cap in volumes that the user owns', () => {
+    assert.deepEqual(restsOf(image, 'VOLUME'), ['["/data", "/cache", "/config"]']);
     const env = restsOf(image, 'ENV').join(' ');
     assert.match(env, /TAHOE_WEBDAV_DATA_DIR=\/data\b/);
+    assert.match(env, /XDG_CONFIG_HOME=\/config\b/);
     assert.match(env, /TAHOE_WEBDAV_CACHE_DIR=\/cache\b/);
-    assert.match(restsOf(image, 'RUN').join('\n'), /install -d -o node -g node -m 700 \/data \/cache/);
+    assert.match(restsOf(image, 'RUN').join('\n'), /install -d -o node -g node -m 700 \/data \/cache \/config/);
     const made = image.findIndex(({ word, rest }) => word === 'RUN' && rest.includes('/data /cache'));
     assert.ok(made < image.findIndex(({ word }) => word === 'VOLUME'));
   });
