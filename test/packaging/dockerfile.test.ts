@@ -71,7 +71,7 @@ describe('Dockerfile', () => {
     assert.doesNotMatch(text, /no-auth/i);
   });
 
-  test('keeps data, cache and the root's cap in volumes that the user owns', () => {
+  test('keeps data, cache and the cap of the root in volumes that the user owns', () => {
     assert.deepEqual(restsOf(image, 'VOLUME'), ['["/data", "/cache", "/config"]']);
     const env = restsOf(image, 'ENV').join(' ');
     assert.match(env, /TAHOE_WEBDAV_DATA_DIR=\/data\b/);
