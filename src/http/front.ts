@@ -222,6 +222,7 @@ class Door<P> {
     }
     if (request.method !== 'PUT' && request.headers.expect !== undefined) {
       response.writeContinue();
+      delete request.headers.expect; // it is met: the handler need not ask again
     }
     await this.#options.handle(request, response, principal);
   }
