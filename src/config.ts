@@ -1,6 +1,6 @@
 // Options, environment and configuration file -> one frozen Config, complete and free of contradictions before anything
 // is started. The only reader of the environment.
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { FsError } from './base/errors.ts';
 import {
   isLocalOnly,
@@ -64,7 +64,7 @@ export interface Loaded {
 
 /** What surrounds this process. */
 export function systemSources(readStdin: () => Promise<string>): ConfigSources {
-  return { env: process.env, homeDir: homedir(), readStdin };
+  return { env: process.env, homeDir: homedir() || userInfo().homedir, readStdin };
 }
 
 /** `flags` are the options of the command line under their own names. Throws `bad-config`. */
