@@ -66,6 +66,14 @@ export interface DirnodeWriterOptions {
   readonly isSoleWriter: boolean;
 }
 
+/** Changes that are written together, on their way. */
+interface Round {
+  open: readonly Ticket[];
+  /** As it was after the last write; undefined = look anew. */
+  state: DirnodeState | undefined;
+  wasSent: boolean;
+}
+
 interface Ticket {
   readonly change: DirnodeChange;
   readonly signal: AbortSignal | undefined;
@@ -77,6 +85,8 @@ interface Ticket {
 
 // A set_children of some hundreds costs what one of one child costs, and a bad child spoils only its batch.
 const MAX_BATCH = 400;
+/** How often others may come first, beyond the tries after failures, before a change is refused. */
+const MAX_OVERTAKEN = 10;
 const RETRY: BackoffPolicy = { baseMs: 100, capMs: 2_000 };
 const QUIET_MS = 1_000;
 /** Proofs are retried for ever: what was answered must not be given up while the grid is away. */
@@ -184,50 +194,48 @@ export class DirnodeWriter {
   }
 
   async #round(tickets: readonly Ticket[]): Promise<void> {
-    let open = tickets;
-    let state: DirnodeState | undefined;
-    let wasSent = false;
-    for (let attempt = 1; ; attempt += 1) {
+    const round: Round = { open: tickets, state: undefined, wasSent: false };
+    for (let attempt = 1; attempt <= this.#o.retries + MAX_OVERTAKEN; attempt += 1) {
       try {
-        state ??= await this.#o.port.refresh(false);
-        open = await this.#settle(open, state);
-        const current = state;
-        const edits = open.flatMap((ticket) => ticket.edits);
-        if (edits.length === 0) {
-          return; // what a racing writer undid waits for the next proof
+        if (await this.#attempt(round)) {
+          return;
         }
-        const names = new Set(edits.map((edit) => edit.name));
-        const todo = [...edits, ...this.#undone(state).filter((edit) => !names.has(edit.name))].filter(
-          (edit) => standingOf(edit, current.get(edit.name)) === 'open',
-        );
-        await this.#o.edits.save(open.flatMap((ticket) => [...ticket.edits, ...ticket.companions]));
-        wasSent = true;
-        state = await this.#write(todo, state);
       } catch (error) {
-        state = undefined;
-        // The grid's client has tried again already where nothing had been sent. Here it is about writes of which
-        // nothing is known, or that somebody came before: look again, then go on from what is there.
-        const mayPass =
-          wasSent &&
-          (hasCode(error, 'exists', 'race') || (isRetryable(error) && (error as FsError).outcomeUnknown));
-        if (open.length > 1 && wasSent && !mayPass && !isRetryable(error)) {
+        round.state = undefined;
+        const isLast = attempt > this.#o.retries;
+        if (round.wasSent && mayPass(error) && !isLast) {
+          await this.#o.clock.sleep(backoffMs(RETRY, attempt, this.#o.random()));
+        } else if (round.wasSent && round.open.length > 1 && !isRetryable(error)) {
           // One bad child spoils the whole set: each alone, so that only the bad one is refused.
-          for (const ticket of open) {
+          for (const ticket of round.open) {
             await this.#round([ticket]);
           }
           return;
-        }
-        if (!mayPass || attempt > this.#o.retries) {
-          await this.#giveUp(open, error);
+        } else {
+          await this.#giveUp(round.open, error);
           return;
         }
-        await this.#o.clock.sleep(backoffMs(RETRY, attempt, this.#o.random()));
-      }
-      if (attempt > this.#o.retries + 10) {
-        await this.#giveUp(open, new FsError('race', 'another writer of this directory always came first'));
-        return;
       }
     }
+    await this.#giveUp(round.open, new FsError('race', 'another writer of this directory always came first'));
+  }
+
+  /** Looks, decides, answers what is there, writes the rest. True when nothing is left; else the next look tells. */
+  async #attempt(round: Round): Promise<boolean> {
+    const state = round.state ?? (await this.#o.port.refresh(false));
+    round.open = await this.#settle(round.open, state);
+    const edits = round.open.flatMap((ticket) => ticket.edits);
+    if (edits.length === 0) {
+      return true; // what a racing writer undid waits for the next proof
+    }
+    const names = new Set(edits.map((edit) => edit.name));
+    const todo = [...edits, ...this.#undone(state).filter((edit) => !names.has(edit.name))].filter(
+      (edit) => standingOf(edit, state.get(edit.name)) === 'open',
+    );
+    await this.#o.edits.save(round.open.flatMap((ticket) => [...ticket.edits, ...ticket.companions]));
+    round.wasSent = true;
+    round.state = await this.#write(todo, state);
+    return false;
   }
 
   /** Decides what is undecided, answers what is done; returns the tickets that still need the grid. */
@@ -411,4 +419,15 @@ export class DirnodeWriter {
     const sinceMs = this.#answeredAtMs.get(name);
     return sinceMs === undefined || this.#o.clock.monotonicMs() - sinceMs >= QUIET_MS;
   }
+}
+
+/**
+ * Worth another look and another try. Where nothing had been sent the grid's client has tried again already; here it is
+ * about writes of which nothing is known, or that somebody came before.
+ */
+function mayPass(error: unknown): boolean {
+  return (
+    hasCode(error, 'exists', 'race') ||
+    (error instanceof FsError && isRetryable(error) && error.outcomeUnknown)
+  );
 }

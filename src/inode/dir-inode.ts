@@ -14,7 +14,7 @@ import {
 import { type SeenChild, standingOf, type WantedChild } from '../edits/edit.ts';
 import type { EditStore } from '../edits/edit-store.ts';
 import type { Child, Grid, Listing } from '../tahoe/grid.ts';
-import { markOf } from './edge.ts';
+import { tokenOf } from './edge.ts';
 
 /** What all directories of a tree share. */
 export interface DirContext {
@@ -344,7 +344,7 @@ export class DirInode implements DirnodePort {
 }
 
 function seen(child: Child | undefined): SeenChild | undefined {
-  return child && { ...child, token: markOf(child.metadata)?.t };
+  return child && { ...child, token: tokenOf(child.metadata) };
 }
 
 function stateOf(snapshot: Snapshot): DirnodeState {

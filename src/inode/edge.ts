@@ -39,6 +39,12 @@ export function newToken(): string {
   return randomBytes(HASH_BYTES).toString('base64url');
 }
 
+/** The write token alone: looked for in every child that was written lately, at each look at the directory. */
+export function tokenOf(metadata: EdgeMetadata): string | undefined {
+  const mark = metadata[OUR_KEY] as { readonly t?: unknown } | null | undefined;
+  return typeof mark?.t === 'string' ? mark.t : undefined;
+}
+
 /** Names the content behind `cap`; `version` tells the versions of a mutable file apart. */
 export function contentHash(cap: string, version = ''): string {
   return sha256('tahoe-webdav content\0', cap, '\0', version).subarray(0, HASH_BYTES).toString('base64url');
