@@ -1,12 +1,29 @@
 // A child of a directory as a Resource: what is shown of it.
 import type { Child } from '../tahoe/grid.ts';
-import { markOf, timesOf } from './edge.ts';
+import { markOf, type OurMark, timesOf } from './edge.ts';
 import type { FileFacts } from './file-inode.ts';
 import type { WalkedDir } from './locate.ts';
 import type { DeadProperty, Resource } from './tree.ts';
 import { identityOfChild } from './wanted.ts';
 
 const NO_PROPERTIES: readonly DeadProperty[] = [];
+
+type Stored = NonNullable<OurMark['p']>;
+const properties = new WeakMap<Stored, readonly DeadProperty[]>();
+
+/** The same objects as long as the listing is the same, so that what is found out about them can be remembered. */
+function propertiesOf(mark: OurMark | undefined): readonly DeadProperty[] {
+  const stored = mark?.p;
+  if (stored === undefined) {
+    return NO_PROPERTIES;
+  }
+  let found = properties.get(stored);
+  if (found === undefined) {
+    found = stored.map(([uri, local, xml]) => ({ uri, local, xml }));
+    properties.set(stored, found);
+  }
+  return found;
+}
 
 /** Identity of a name in a directory, by whatever path it is reached. */
 export function placeIdOf(at: WalkedDir, name: string): string {
@@ -29,8 +46,7 @@ export function describeChild(at: WalkedDir, name: string, child: Child, facts: 
     etag: isFile ? facts.etag : undefined,
     ...timesOf(child.metadata, mark),
     contentType: mark?.y,
-    deadProperties:
-      mark?.p === undefined ? NO_PROPERTIES : mark.p.map(([uri, local, xml]) => ({ uri, local, xml })),
+    deadProperties: propertiesOf(mark),
     isWritable: at.isWritable,
   };
 }

@@ -24,6 +24,28 @@ export function isoDate(ms: number): string {
   return `${new Date(wholeSeconds(ms)).toISOString().slice(0, 19)}Z`;
 }
 
+/** The last moment that a time set by a client may have; the first is 1970. */
+const LAST_SET_MS = Date.UTC(9999, 11, 31);
+const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/i;
+
+/** `ms` where a resource can have it for its time; undefined for any other. */
+export function settableTime(ms: number | undefined): number | undefined {
+  return ms !== undefined && ms >= 0 && ms <= LAST_SET_MS ? ms : undefined;
+}
+
+/** Seconds since 1970, maybe with a fraction, in ms; undefined for anything else. */
+export function parseSeconds(text: string): number | undefined {
+  const value = text.trim();
+  return /^-?\d{1,13}(?:\.\d{1,9})?$/.test(value) ? Math.round(Number(value) * 1000) : undefined;
+}
+
+/** ISO 8601 as RFC 3339 has it, in ms; undefined for anything else. */
+export function parseIsoDate(text: string): number | undefined {
+  const value = text.trim();
+  const ms = ISO.test(value) ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
 /** One of HTTP's three date forms, in ms; undefined for anything else, which a condition then ignores. */
 export function parseHttpDate(text: string): number | undefined {
   const value = text.trim();

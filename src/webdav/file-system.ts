@@ -16,7 +16,9 @@ import type {
   CopyOptions,
   DirectoryView,
   OpenFile,
+  PropertyValues,
   Resource,
+  Space,
   TransferOptions,
   Tree,
   WriteOptions,
@@ -62,6 +64,18 @@ export class TahoeFileSystem extends webdav.FileSystem {
 
   remove(path: TreePath, options: ChangeOptions): Promise<void> {
     return this.#tree.remove(path, options);
+  }
+
+  setProperties(
+    path: TreePath,
+    decide: (current: Resource) => PropertyValues,
+    options: ChangeOptions,
+  ): Promise<Resource> {
+    return this.#tree.setProperties(path, decide, options);
+  }
+
+  space(): Promise<Space> {
+    return this.#tree.space();
   }
 
   /** As the tree's `move`; also refuses by the names alone what would swallow its own source or target. */

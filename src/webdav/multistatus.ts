@@ -1,16 +1,16 @@
 // PROPFIND's two documents: the question read, the answer written.
 import { FsError } from '../base/errors.ts';
-import type { Resource } from '../inode/tree.ts';
-import { allProperties, type PropertyName, propertyReader, type Shown } from './properties.ts';
+import type { Resource, Space } from '../inode/tree.ts';
+import { deadPropertiesOf } from './dead-properties.ts';
+import { allProperties, isAboutSpace, type PropertyName, propertyReader, type Shown } from './properties.ts';
 import { childElements, parseXml, type XmlElement } from './xml-reader.ts';
-import { DAV, element, escapeXml, XML_HEAD } from './xml-writer.ts';
+import { DAV, element, escapeXml, tagsOf, XML_HEAD } from './xml-writer.ts';
 
 export interface PropfindRequest {
-  /** `names`: which properties there are; `values`: what they are. */
-  readonly kind: 'names' | 'values';
-  readonly properties: readonly PropertyName[];
-  /** Properties that a resource lacks get a 404 of their own; otherwise they are left out. */
-  readonly isNamed: boolean;
+  /** All of a resource's properties: their names, or their values too. Undefined: only those of `named`. */
+  readonly all: 'names' | 'values' | undefined;
+  /** Beside `all`; what a resource lacks of these gets a 404 of its own. */
+  readonly named: readonly PropertyName[];
 }
 
 /** A resource in the answer. */
@@ -21,36 +21,45 @@ export interface Entry {
   readonly resource: Resource;
 }
 
+/** What holds for all entries of an answer. */
+export interface Occasion {
+  readonly nowMs: number;
+  readonly space: Space | undefined;
+  /** Told of an entry that could not be written down. */
+  readonly onFailure: (error: unknown) => void;
+}
+
 /** Properties that a request may name; each costs bytes in every entry of the answer. */
 const MAX_PROPERTIES = 256;
-
-const ALL: PropfindRequest = { kind: 'values', properties: allProperties, isNamed: false };
 
 /** What the body asks for; none asks for all. Throws bad-request for anything that is no propfind. */
 export function parsePropfind(body: Buffer): PropfindRequest {
   if (body.length === 0) {
-    return ALL;
+    return { all: 'values', named: [] };
   }
   const root = parseXml(body);
-  const questions = childElements(root).filter(
-    ({ uri, local }) => uri === DAV && ['prop', 'allprop', 'propname'].includes(local),
-  );
+  const parts = childElements(root).filter(({ uri }) => uri === DAV);
+  const questions = parts.filter(({ local }) => ['prop', 'allprop', 'propname'].includes(local));
   const [question] = questions;
   if (root.uri !== DAV || root.local !== 'propfind' || question === undefined || questions.length > 1) {
     throw new FsError('bad-request', 'the body asks for none of prop, allprop and propname, or for several');
   }
   if (question.local === 'propname') {
-    return { kind: 'names', properties: allProperties, isNamed: false };
+    return { all: 'names', named: [] };
   }
-  // What allprop leaves out and include asks for: none of ours is left out, and what isn't there is not mentioned.
-  return question.local === 'allprop'
-    ? ALL
-    : { kind: 'values', properties: namedProperties(question), isNamed: true };
+  return question.local === 'prop'
+    ? { all: undefined, named: namesIn([question]) }
+    : { all: 'values', named: namesIn(parts.filter(({ local }) => local === 'include')).filter(isHidden) };
 }
 
-function namedProperties(prop: XmlElement): readonly PropertyName[] {
+/** Not among what allprop gives of a live kind. */
+function isHidden({ uri, local }: PropertyName): boolean {
+  return !allProperties.some((known) => known.uri === uri && known.local === local);
+}
+
+function namesIn(lists: readonly XmlElement[]): readonly PropertyName[] {
   const names = new Map<string, PropertyName>();
-  for (const { uri, local } of childElements(prop)) {
+  for (const { uri, local } of lists.flatMap(childElements)) {
     names.set(JSON.stringify([uri, local]), { uri, local });
   }
   if (names.size > MAX_PROPERTIES) {
@@ -59,54 +68,103 @@ function namedProperties(prop: XmlElement): readonly PropertyName[] {
   return [...names.values()];
 }
 
-/** The answer's body, entry by entry. */
+/** True where the answer needs to know how much space there is. */
+export function asksForSpace(request: PropfindRequest): boolean {
+  return request.named.some(isAboutSpace);
+}
+
+/** The answer's body, entry by entry. One that can't be written down is an error of its own and hides no other. */
 export function* multistatus(
   entries: Iterable<Entry>,
   request: PropfindRequest,
-  nowMs: number,
+  { nowMs, space, onFailure }: Occasion,
 ): Iterable<string> {
-  const columns = request.properties.map((name) => columnOf(name, request.kind));
+  const describe = describerOf(request);
   yield `${XML_HEAD}<D:multistatus xmlns:D="DAV:">\n`;
   for (const { href, name, resource } of entries) {
-    const shown: Shown = { resource, name, nowMs };
-    let found = '';
-    let missing = '';
-    for (const column of columns) {
-      const xml = column.xml(shown);
-      if (xml !== undefined) {
-        found += xml;
-      } else if (request.isNamed) {
-        missing += column.empty;
-      }
+    let description: string;
+    try {
+      description = describe({ resource, name, nowMs, space });
+    } catch (error) {
+      onFailure(error);
+      description = statusLine('500 Internal Server Error');
     }
-    const has = found === '' && missing !== '' ? '' : propstat(found, '200 OK');
-    const lacks = missing === '' ? '' : propstat(missing, '404 Not Found');
-    yield `<D:response><D:href>${escapeXml(href)}</D:href>${has}${lacks}</D:response>\n`;
+    yield `<D:response><D:href>${escapeXml(href)}</D:href>${description}</D:response>\n`;
   }
   yield '</D:multistatus>\n';
 }
 
-/** One property in every entry: the element with its value, and without. */
-interface Column {
-  readonly empty: string;
-  readonly xml: (shown: Shown) => string | undefined;
-}
+/** Gives a property of a resource as an element; undefined where it doesn't have it. */
+type Column = (shown: Shown) => string | undefined;
 
-function columnOf(name: PropertyName, kind: PropfindRequest['kind']): Column {
-  const empty = element(name.uri, name.local, '');
-  const read = propertyReader(name);
-  return {
-    empty,
-    xml: (shown) => {
-      const value = read?.(shown);
-      if (value === undefined) {
-        return undefined;
+function describerOf({ all, named }: PropfindRequest): (shown: Shown) => string {
+  const every = all === undefined ? () => '' : everything(all);
+  const asked = named.map((name) => ({
+    empty: element(name.uri, name.local, ''),
+    read: columnOf(name, all),
+  }));
+  return (shown) => {
+    let found = every(shown);
+    let missing = '';
+    for (const { empty, read } of asked) {
+      const xml = read(shown);
+      if (xml === undefined) {
+        missing += empty;
+      } else {
+        found += xml;
       }
-      return kind === 'names' ? empty : element(name.uri, name.local, value);
-    },
+    }
+    const has = found === '' && missing !== '' ? '' : propstat(found, '200 OK');
+    return missing === '' ? has : has + propstat(missing, '404 Not Found');
   };
 }
 
-function propstat(properties: string, status: string): string {
-  return `<D:propstat><D:prop>${properties}</D:prop><D:status>HTTP/1.1 ${status}</D:status></D:propstat>`;
+/** Live and dead properties, as many as a resource has. */
+function everything(all: 'names' | 'values'): (shown: Shown) => string {
+  const live = allProperties.map((name) => liveColumn(name, all));
+  return (shown) => {
+    let found = '';
+    for (const read of live) {
+      found += read(shown) ?? '';
+    }
+    for (const { uri, local, xml } of deadPropertiesOf(shown.resource)) {
+      found += all === 'names' ? element(uri, local, '') : xml;
+    }
+    return found;
+  };
+}
+
+function liveColumn(name: PropertyName, all: PropfindRequest['all']): Column {
+  const { open, close, empty } = tagsOf(name.uri, name.local);
+  const read = propertyReader(name);
+  return (shown) => {
+    const value = read?.(shown);
+    if (value === undefined) {
+      return undefined;
+    }
+    return value === '' || all === 'names' ? empty : open + value + close;
+  };
+}
+
+function columnOf(name: PropertyName, all: PropfindRequest['all']): Column {
+  if (propertyReader(name) !== undefined) {
+    return liveColumn(name, all);
+  }
+  return ({ resource }) => {
+    const dead = deadPropertiesOf(resource).find(
+      ({ uri, local }) => uri === name.uri && local === name.local,
+    );
+    // With allprop it stands there already, whether it was asked for beside or not.
+    return dead === undefined || all === undefined ? dead?.xml : '';
+  };
+}
+
+/** `properties`: finished elements. `condition`: what of RFC 4918, 16 the status is about. */
+export function propstat(properties: string, status: string, condition = ''): string {
+  const error = condition === '' ? '' : `<D:error>${condition}</D:error>`;
+  return `<D:propstat><D:prop>${properties}</D:prop>${statusLine(status)}${error}</D:propstat>`;
+}
+
+function statusLine(status: string): string {
+  return `<D:status>HTTP/1.1 ${status}</D:status>`;
 }

@@ -1,6 +1,15 @@
 // Live properties: what a resource is, in the words of RFC 4918 section 15.
-import type { Resource } from '../inode/tree.ts';
-import { httpDate, isoDate, lastModifiedMs } from './dates.ts';
+import type { PropertyValues, Resource, Space } from '../inode/tree.ts';
+import {
+  httpDate,
+  isoDate,
+  lastModifiedMs,
+  parseHttpDate,
+  parseIsoDate,
+  parseSeconds,
+  settableTime,
+} from './dates.ts';
+import { MICROSOFT } from './dead-properties.ts';
 import { mediaType } from './media-types.ts';
 import { DAV, escapeXml } from './xml-writer.ts';
 
@@ -15,6 +24,8 @@ export interface Shown {
   /** Its name as clients see it; empty for the root. */
   readonly name: string;
   readonly nowMs: number;
+  /** Asked for only where `isAboutSpace` says so. */
+  readonly space: Space | undefined;
 }
 
 /** The property's value as finished XML; undefined where the resource doesn't have it. */
@@ -37,17 +48,80 @@ const liveProperties: ReadonlyMap<string, LiveProperty> = new Map<string, LivePr
   ['lockdiscovery', () => ''],
 ]);
 
+// Given where they are asked for by name only (RFC 4331, 3; of 5,000 folders each would say the same).
+const hiddenProperties: ReadonlyMap<string, LiveProperty> = new Map<string, LiveProperty>([
+  ['quota-available-bytes', ({ resource, space }) => spaceOf(resource, space?.availableBytes)],
+  ['quota-used-bytes', ({ resource, space }) => spaceOf(resource, space?.usedBytes)],
+  // What rclone sets to touch a file.
+  ['lastmodified', ({ resource }) => String(Math.floor(resource.modifiedAtMs / 1000))],
+]);
+
 function isFile(resource: Resource): boolean {
   return resource.kind === 'file';
 }
 
-/** All that allprop and propname speak of. */
+/** What isn't known is absent and never 0, which clients take for a full disk. */
+function spaceOf(resource: Resource, bytes: number | undefined): string | undefined {
+  return resource.kind === 'directory' ? bytes?.toString() : undefined;
+}
+
+export function isAboutSpace({ uri, local }: PropertyName): boolean {
+  return uri === DAV && local.startsWith('quota-');
+}
+
+/** All live ones that allprop and propname speak of. */
 export const allProperties: readonly PropertyName[] = Array.from(liveProperties.keys(), (local) => ({
   uri: DAV,
   local,
 }));
 
-/** How to get the property of this name; undefined when no resource has it. */
+/** How to get the live property of this name; undefined when there is none. */
 export function propertyReader({ uri, local }: PropertyName): LiveProperty | undefined {
-  return uri === DAV ? liveProperties.get(local) : undefined;
+  return uri === DAV ? (liveProperties.get(local) ?? hiddenProperties.get(local)) : undefined;
+}
+
+/** What follows from setting a property, beside that it is kept. */
+export interface Setting {
+  /** False for a live one, whose value is what follows. */
+  readonly isKept: boolean;
+  /** Undefined where the text is no value that it can have. */
+  readonly values: (text: string) => PropertyValues | undefined;
+}
+
+function timeSetting(
+  isKept: boolean,
+  name: 'modifiedAtMs' | 'createdAtMs',
+  parse: (text: string) => number | undefined,
+): Setting {
+  return {
+    isKept,
+    values: (text) => {
+      const ms = settableTime(parse(text));
+      return ms === undefined ? (isKept ? {} : undefined) : { [name]: ms };
+    },
+  };
+}
+
+const settings: ReadonlyMap<string, Setting> = new Map([
+  [`${DAV}getlastmodified`, timeSetting(false, 'modifiedAtMs', parseHttpDate)],
+  [
+    `${DAV}lastmodified`,
+    timeSetting(false, 'modifiedAtMs', (text) => parseSeconds(text) ?? parseHttpDate(text)),
+  ],
+  [
+    `${DAV}creationdate`,
+    timeSetting(false, 'createdAtMs', (text) => parseIsoDate(text) ?? parseHttpDate(text)),
+  ],
+  // Windows shows what it stored, and stores 1601 where it has no time: kept whatever it says.
+  [`${MICROSOFT}Win32LastModifiedTime`, timeSetting(true, 'modifiedAtMs', parseHttpDate)],
+  [`${MICROSOFT}Win32CreationTime`, timeSetting(true, 'createdAtMs', parseHttpDate)],
+]);
+const KEPT: Setting = { isKept: true, values: () => ({}) };
+
+/**
+ * How a property is set; undefined for a protected one: what other methods decide, and displayname, because the
+ * name that users see has to lead back to the file.
+ */
+export function settingOf(name: PropertyName): Setting | undefined {
+  return settings.get(name.uri + name.local) ?? (propertyReader(name) === undefined ? KEPT : undefined);
 }

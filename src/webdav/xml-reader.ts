@@ -17,7 +17,12 @@ interface Parser {
 }
 const require = createRequire(import.meta.url);
 const { SaxesParser } = require('saxes') as {
-  readonly SaxesParser: new (options: { readonly xmlns: true; readonly position: boolean }) => Parser;
+  readonly SaxesParser: new (options: {
+    readonly xmlns: true;
+    readonly position: boolean;
+    readonly defaultXMLVersion: '1.0';
+    readonly forceXMLVersion: true;
+  }) => Parser;
 };
 
 export interface XmlAttribute {
@@ -67,7 +72,13 @@ interface Open extends XmlElement {
 
 function parse(text: string): XmlElement {
   // Without an error handler the parser throws at the first fault.
-  const parser = new SaxesParser({ xmlns: true, position: false });
+  // Whatever version a document claims it is read as 1.0: the control characters that 1.1 allows are in no answer of ours.
+  const parser = new SaxesParser({
+    xmlns: true,
+    position: false,
+    defaultXMLVersion: '1.0',
+    forceXMLVersion: true,
+  });
   const open: Open[] = [];
   let root: XmlElement | undefined;
   let elements = 0;
@@ -96,6 +107,7 @@ function parse(text: string): XmlElement {
         .map(({ uri, local, value }) => ({ uri, local, value })),
       content: [],
     };
+    requireNames(element);
     open.at(-1)?.content.push(element);
     root ??= element;
     open.push(element);
@@ -115,8 +127,22 @@ function parse(text: string): XmlElement {
   return root;
 }
 
+// What no local name begins with (Namespaces in XML, 4): the parser looks only at the first character before a colon.
+const NO_START = /^(?:[-.0-9\u00b7\u203f\u2040]|[\u0300-\u036f])/;
+
+function requireNames({ local, attributes }: XmlElement): void {
+  if (NO_START.test(local) || attributes.some((attribute) => NO_START.test(attribute.local))) {
+    refuse('a name that is none');
+  }
+}
+
 function refuse(what: string): never {
   throw new FsError('bad-request', `the xml body has ${what}`);
+}
+
+/** The text in `element`, that of elements in it left out. */
+export function textOf(element: XmlElement): string {
+  return element.content.filter((part) => typeof part === 'string').join('');
 }
 
 /** The child elements of `element`. */

@@ -19,18 +19,39 @@ export function escapeXml(text: string): string {
   return SPECIAL.test(clean) ? clean.replace(ANY, (char) => escapes[char] ?? char) : clean;
 }
 
+/** `text` for a double-quoted attribute: blanks that a reader would take for spaces are kept as they are. */
+export function escapeAttribute(text: string): string {
+  return escapeXml(text).replace(/[\t\n]/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
 /** The namespace of WebDAV, bound to the prefix D in every answer. */
 export const DAV: string = 'DAV:';
+/** The namespace of `xml:lang`: its prefix is known everywhere, and no other may be bound to it. */
+export const XML: string = 'http://www.w3.org/XML/1998/namespace';
+
+/** An element's tags, for content to be put between them. */
+export interface Tags {
+  readonly open: string;
+  readonly close: string;
+  readonly empty: string;
+}
 
 /** An element by its own namespace: prefix D for DAV:, a declaration of its own for any other, none for none. */
-export function element(uri: string, local: string, inner: string): string {
+export function tagsOf(uri: string, local: string): Tags {
   const [name, declaration] =
     uri === DAV
       ? [`D:${local}`, '']
       : uri === ''
         ? [local, '']
-        : [`x:${local}`, ` xmlns:x="${escapeXml(uri)}"`];
-  return inner === '' ? `<${name}${declaration}/>` : `<${name}${declaration}>${inner}</${name}>`;
+        : uri === XML
+          ? [`xml:${local}`, '']
+          : [`x:${local}`, ` xmlns:x="${escapeAttribute(uri)}"`];
+  return { open: `<${name}${declaration}>`, close: `</${name}>`, empty: `<${name}${declaration}/>` };
+}
+
+export function element(uri: string, local: string, inner: string): string {
+  const { open, close, empty } = tagsOf(uri, local);
+  return inner === '' ? empty : `${open}${inner}${close}`;
 }
 
 export const XML_TYPE: string = 'application/xml; charset=utf-8';

@@ -1,23 +1,46 @@
 // PROPFIND: one snapshot of a directory (or of all below it) answers the whole request, streamed as it is written down.
 import { hasCode } from '../../base/errors.ts';
-import type { Resource } from '../../inode/tree.ts';
+import type { Resource, Space } from '../../inode/tree.ts';
 import { sendPieces } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Depth, depthOf, requireCollection } from '../guards.ts';
 import { encodeName } from '../hrefs.ts';
-import { type Entry, multistatus, parsePropfind } from '../multistatus.ts';
+import { asksForSpace, type Entry, multistatus, type Occasion, parsePropfind } from '../multistatus.ts';
 import { shownName } from '../names.ts';
 import { readBody } from '../request-body.ts';
 import { type Snapshot, walk } from '../walk.ts';
 import { XML_MAX_BYTES } from '../xml-reader.ts';
 import { XML_TYPE } from '../xml-writer.ts';
 
+const SPACE_PATIENCE_MS = 1000;
+
 export async function propfind(exchange: Exchange): Promise<void> {
   const depth = depthOf(exchange);
   const wanted = parsePropfind(await readBody(exchange, XML_MAX_BYTES));
   const found = await read(exchange, depth);
   const entries = 'view' in found ? entriesOf(exchange, found) : [self(exchange, found)];
-  await sendPieces(exchange, 207, XML_TYPE, multistatus(entries, wanted, exchange.parts.clock.now()));
+  const { clock, log } = exchange.parts;
+  const occasion: Occasion = {
+    nowMs: clock.now(),
+    space: asksForSpace(wanted) ? await spaceAtHand(exchange) : undefined,
+    onFailure: (error) => log.error({ err: error }, 'an entry of a listing could not be described'),
+  };
+  await sendPieces(exchange, 207, XML_TYPE, multistatus(entries, wanted, occasion));
+}
+
+/** Undefined where it can't be told soon: Finder asks with every look at the root, and the listing is here already. */
+async function spaceAtHand({ parts }: Exchange): Promise<Space | undefined> {
+  const { files, clock, log } = parts;
+  const answered = new AbortController();
+  try {
+    const late = clock.sleep(SPACE_PATIENCE_MS, answered.signal).then(() => undefined);
+    return await Promise.race([files.space(), late]);
+  } catch (error) {
+    log.debug({ err: error }, 'how much space there is can not be told');
+    return undefined;
+  } finally {
+    answered.abort();
+  }
 }
 
 /** All that is going to be written down: the resource alone, or the directories as they stand now. */

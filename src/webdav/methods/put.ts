@@ -2,14 +2,11 @@
 import { FsError } from '../../base/errors.ts';
 import type { WriteOptions } from '../../inode/tree.ts';
 import { sendEmpty } from '../answers.ts';
-import { httpDate } from '../dates.ts';
+import { httpDate, parseSeconds, settableTime } from '../dates.ts';
 import type { Exchange } from '../exchange.ts';
 import { guardOf, validatorsOf } from '../guards.ts';
 import { keptMediaType } from '../media-types.ts';
 import { UploadBody } from '../request-body.ts';
-
-/** Date's own bound, in seconds. */
-const LAST_SECOND = 8_640_000_000_000;
 
 export async function put(exchange: Exchange): Promise<void> {
   if (exchange.url.isCollection) {
@@ -52,9 +49,7 @@ function expectedLength(exchange: Exchange): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The modification time that rclone and the ownCloud family send along: seconds, maybe with a fraction. */
+/** The modification time that rclone and the ownCloud family send along. */
 function sentTime(exchange: Exchange): number | undefined {
-  const text = exchange.header('x-oc-mtime') ?? '';
-  const seconds = /^-?\d{1,13}(?:\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
-  return Math.abs(seconds) <= LAST_SECOND ? Math.round(seconds * 1000) : undefined;
+  return settableTime(parseSeconds(exchange.header('x-oc-mtime') ?? ''));
 }
