@@ -77,7 +77,10 @@ describe('Dockerfile', () => {
     assert.match(env, /TAHOE_WEBDAV_DATA_DIR=\/data\b/);
     assert.match(env, /XDG_CONFIG_HOME=\/config\b/);
     assert.match(env, /TAHOE_WEBDAV_CACHE_DIR=\/cache\b/);
-    assert.match(restsOf(image, 'RUN').join('\n'), /install -d -o node -g node -m 700 \/data \/cache \/config/);
+    assert.match(
+      restsOf(image, 'RUN').join('\n'),
+      /install -d -o node -g node -m 700 \/data \/cache \/config/,
+    );
     const made = image.findIndex(({ word, rest }) => word === 'RUN' && rest.includes('/data /cache'));
     assert.ok(made < image.findIndex(({ word }) => word === 'VOLUME'));
   });
