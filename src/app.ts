@@ -21,6 +21,7 @@ import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/
 import type { Grid } from './tahoe/grid.ts';
 import { HttpGrid } from './tahoe/http-grid.ts';
 import { LimitedGrid } from './tahoe/limited-grid.ts';
+import { ParkingGrid } from './tahoe/parking-grid.ts';
 import { RetryingGrid } from './tahoe/retrying-grid.ts';
 import { Accounts } from './webdav/accounts.ts';
 import { DavServer, type Principal } from './webdav/dav-server.ts';
@@ -195,7 +196,7 @@ function openNode(
     clock,
   });
   closers.add(() => node.close());
-  const limited = new LimitedGrid(node, maxConnections);
+  const limited = new ParkingGrid(new LimitedGrid(node, maxConnections), clock);
   return new RetryingGrid(limited, { retries: config.gridRetries, clock, random: randomFraction });
 }
 

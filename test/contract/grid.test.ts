@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/base/clock.ts';
 import type { Grid } from '../../src/tahoe/grid.ts';
 import { LimitedGrid } from '../../src/tahoe/limited-grid.ts';
+import { ParkingGrid } from '../../src/tahoe/parking-grid.ts';
 import { RetryingGrid } from '../../src/tahoe/retrying-grid.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { type GridUnderTest, gridContract } from './grid.ts';
@@ -20,6 +21,10 @@ function memory(wrap: (grid: Grid) => Grid): () => Promise<GridUnderTest> {
 gridContract(
   'MemoryGrid',
   memory((grid) => grid),
+);
+gridContract(
+  'ParkingGrid',
+  memory((grid) => new ParkingGrid(grid, systemClock)),
 );
 gridContract(
   'LimitedGrid, one at a time',
