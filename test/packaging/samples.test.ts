@@ -33,7 +33,7 @@ describe('the sample of a systemd unit', () => {
   const unit = readFileSync(join(projectDir, 'config', 'tahoe-webdav.service'), 'utf8');
 
   test('sets only variables that are read', () => {
-    const set = [...unit.matchAll(/^#?Environment=(\w+)=/gm)].map(([, name]) => name);
+    const set = [...unit.matchAll(/^#?Environment=(TAHOE_\w+)=/gm)].map(([, name]) => name);
     assert.deepEqual(
       set.filter((name) => !wanted.some((option) => environmentName(option) === name)),
       [],
