@@ -9,9 +9,13 @@ import { open, seal } from './seal/box.ts';
 export function sealedEdits(key: Buffer | undefined): EditCodec {
   const required = (): Buffer => {
     if (key === undefined) {
-      throw new FsError('read-only', 'the root can only be read; changes that still wait need its write cap', {
-        hint: 'serve the same root by its write cap once, so that they can be finished',
-      });
+      throw new FsError(
+        'read-only',
+        'the root can only be read; changes that still wait need its write cap',
+        {
+          hint: 'serve the same root by its write cap once, so that they can be finished',
+        },
+      );
     }
     return key;
   };

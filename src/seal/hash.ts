@@ -1,5 +1,5 @@
 // Hashes: SHA-256, and the tagged double hash that Tahoe derives everything from.
-import { createHash, type Hash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, type Hash, timingSafeEqual } from 'node:crypto';
 
 /** SHA-256 of the parts laid end to end, 32 bytes. */
 export function sha256(...parts: ReadonlyArray<Buffer | string>): Buffer {

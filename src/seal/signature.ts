@@ -1,5 +1,11 @@
 // Ed25519 signatures (RFC 8032) from a 32-byte seed.
-import { createPrivateKey, createPublicKey, sign as nodeSign, verify as nodeVerify, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign as nodeSign,
+  verify as nodeVerify,
+} from 'node:crypto';
 
 // Keys go in as JWK (RFC 8037): OpenSSL 3 takes 320 us to look at a private key in DER and 70 us at a public one, against
 // 27 and 5 us so.
@@ -8,7 +14,10 @@ const CURVE = { kty: 'OKP', crv: 'Ed25519' };
 const UNUSED_PUBLIC = Buffer.alloc(32).toString('base64url');
 
 function privateKey(seed: Buffer): KeyObject {
-  return createPrivateKey({ key: { ...CURVE, d: seed.toString('base64url'), x: UNUSED_PUBLIC }, format: 'jwk' });
+  return createPrivateKey({
+    key: { ...CURVE, d: seed.toString('base64url'), x: UNUSED_PUBLIC },
+    format: 'jwk',
+  });
 }
 
 /** The 32-byte public key that belongs to `seed`. */

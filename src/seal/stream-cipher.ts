@@ -1,6 +1,6 @@
 // AES-128 in counter mode from a zero counter: Tahoe's cipher for immutable files. It hides, it does not
 // authenticate: whoever uses it keeps hashes of the ciphertext.
-import { createCipheriv, createDecipheriv, type Cipher } from 'node:crypto';
+import { type Cipher, createCipheriv, createDecipheriv } from 'node:crypto';
 
 const BLOCK_BYTES = 16;
 
