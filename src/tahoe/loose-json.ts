@@ -13,7 +13,7 @@ export function parseLooseJson(text: string): unknown {
     try {
       return JSON.parse(repaired);
     } catch {
-      // biome-ignore lint/style/useErrorCause: a parser's message quotes the text, and that holds caps
+      // Without the cause: a parser's message quotes the text, and that holds caps.
       throw new FsError('unavailable', 'the node answered something that is no json');
     }
   }
