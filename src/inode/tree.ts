@@ -139,8 +139,8 @@ export interface Tree {
   /** Copies a file by linking its cap, a directory by making new dirnodes over the same file caps. */
   copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed>;
   /**
-   * Sets what `decide` says of what stands there now; it may be called again. `no-space` when it is more than an edge
-   * may carry, `denied` for the root, which has none.
+   * Sets what `decide` says of what stands there now; it may be called again, and where it says nothing, nothing is
+   * written. `no-space` when it is more than an edge may carry, `denied` for the root, which has none.
    */
   setProperties(
     path: TreePath,

@@ -3,11 +3,9 @@
 // are ours, comments and processing instructions are not kept.
 import type { DeadProperty, Resource } from '../inode/tree.ts';
 import { parseHttpDate } from './dates.ts';
+import { MICROSOFT, settingOf } from './properties.ts';
 import { parseXml, textOf, type XmlElement } from './xml-reader.ts';
 import { DAV, escapeAttribute, escapeXml, XML } from './xml-writer.ts';
-
-/** Of the properties that Windows sets on every file that it writes. */
-export const MICROSOFT: string = 'urn:schemas-microsoft-com:';
 
 /** `lang`: the language in scope where the element stood (`xml:lang` of an element around it). */
 export function deadProperty(element: XmlElement, lang: string | undefined): DeadProperty {
@@ -63,7 +61,7 @@ function standalone(root: XmlElement): string {
 }
 
 interface Reading {
-  /** An element of the name that it claims to have. */
+  /** An element of the name that it claims to have, and that one can have. */
   readonly isSound: boolean;
   /** Of Windows' own modification time. */
   readonly modifiedAtMs: number | undefined;
@@ -86,7 +84,7 @@ function read({ uri, local, xml }: DeadProperty): Reading {
     const root = parseXml(Buffer.from(xml));
     const isTime = uri === MICROSOFT && local === 'Win32LastModifiedTime';
     return {
-      isSound: root.uri === uri && root.local === local,
+      isSound: root.uri === uri && root.local === local && settingOf(root)?.isKept === true,
       modifiedAtMs: isTime ? parseHttpDate(textOf(root)) : undefined,
     };
   } catch {

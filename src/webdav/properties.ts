@@ -9,9 +9,11 @@ import {
   parseSeconds,
   settableTime,
 } from './dates.ts';
-import { MICROSOFT } from './dead-properties.ts';
 import { mediaType } from './media-types.ts';
 import { DAV, escapeXml } from './xml-writer.ts';
+
+/** Of the properties that Windows sets on every file that it writes. */
+export const MICROSOFT: string = 'urn:schemas-microsoft-com:';
 
 export interface PropertyName {
   readonly uri: string;

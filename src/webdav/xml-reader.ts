@@ -45,6 +45,8 @@ export const XML_MAX_BYTES: number = 256 * 1024;
 const MAX_DEPTH = 64;
 const MAX_ATTRIBUTES = 32;
 const MAX_ELEMENTS = 4096;
+// Declared once and used by many, a namespace is written out with each in an answer.
+const MAX_NAMESPACE_CHARS = 1024;
 
 /** The root element of a document. Throws bad-request. */
 export function parseXml(bytes: Buffer): XmlElement {
@@ -108,6 +110,9 @@ function parse(text: string): XmlElement {
       content: [],
     };
     requireNames(element);
+    if (element.uri.length > MAX_NAMESPACE_CHARS) {
+      refuse('a long namespace');
+    }
     open.at(-1)?.content.push(element);
     root ??= element;
     open.push(element);

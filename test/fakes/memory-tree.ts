@@ -260,13 +260,13 @@ export class MemoryTree implements Tree {
     }
     options.guard?.(this.#resource(node, path));
     requireWritable(this.#parent(path).directory);
+    options.lastWord?.();
     const values = decide(this.#resource(node, path));
     const properties = values.deadProperties ?? node.deadProperties;
     const bytes = properties.reduce((sum, { uri, local, xml }) => sum + (uri + local + xml).length, 0);
     if (properties.length > 64 || bytes > 16 * 1024) {
       throw new FsError('no-space', 'a resource can not have so many properties');
     }
-    options.lastWord?.();
     node.deadProperties = properties;
     node.modifiedAtMs = values.modifiedAtMs ?? node.modifiedAtMs;
     node.createdAtMs = values.createdAtMs ?? node.createdAtMs;

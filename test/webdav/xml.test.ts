@@ -63,6 +63,14 @@ describe('parseXml', () => {
     attributes(33),
     `<a>${'<b/>'.repeat(4096)}</a>`,
     '{"propfind":{}}',
+    '<x:1a xmlns:x="urn:x"/>',
+    '<x:-a xmlns:x="urn:x"/>',
+    '<a x:\u00b7b="" xmlns:x="urn:x"/>',
+    '<?xml version="1.1"?><a>&#1;</a>',
+    '<a>&#xffff;</a>',
+    '<a>&#xd800;</a>',
+    '<a xmlns:x="http://www.w3.org/XML/1998/namespace"/>',
+    `<a xmlns="${'u'.repeat(1025)}"/>`,
   ]) {
     test(`refuses ${JSON.stringify(text.slice(0, 60))}`, () => {
       assert.throws(
@@ -100,7 +108,15 @@ describe('escapeXml', () => {
 });
 
 describe('element', () => {
-  for (const uri of ['DAV:', '', 'urn:x', 'http://e/?a&b"<', 'no-colon']) {
+  for (const uri of [
+    'DAV:',
+    '',
+    'urn:x',
+    'http://e/?a&b"<',
+    'no-colon',
+    'http://www.w3.org/XML/1998/namespace',
+    'a\tb',
+  ]) {
     test(`keeps the namespace "${uri}"`, () => {
       const xml = `<D:prop xmlns:D="DAV:">${element(uri, 'name', '')}${element(uri, 'name', 'v')}</D:prop>`;
       const content = ['', 'v'].map((value) => ({

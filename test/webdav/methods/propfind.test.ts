@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { FsError } from '../../../src/base/errors.ts';
-import { childElements, parseXml, type XmlElement } from '../../../src/webdav/xml-reader.ts';
+import { childElements, parseXml } from '../../../src/webdav/xml-reader.ts';
 import { failing, MemoryTree } from '../../fakes/memory-tree.ts';
+import { readMultistatus, texts } from '../read-multistatus.ts';
 import { NOW, type RequestOptions, startServer, type TestServer, until } from '../test-server.ts';
 
 /** A response element, taken apart: property names are `{namespace}local`. */
@@ -13,33 +14,19 @@ interface Found {
   readonly missing: readonly string[];
 }
 
-function texts(element: XmlElement): string {
-  return element.content
-    .map((part) => (typeof part === 'string' ? part : `<${part.local}>${texts(part)}`))
-    .join('');
-}
-
-function readMultistatus(body: string): readonly Found[] {
-  const root = parseXml(Buffer.from(body));
-  assert.equal(`{${root.uri}}${root.local}`, '{DAV:}multistatus');
-  return childElements(root).map((response) => {
-    assert.equal(`{${response.uri}}${response.local}`, '{DAV:}response');
-    const [href, ...propstats] = childElements(response);
+function foundIn(body: string): readonly Found[] {
+  return readMultistatus(body).map(({ href, properties }) => {
     const ok: Record<string, string> = {};
     const missing: string[] = [];
-    for (const propstat of propstats) {
-      const [prop, status] = childElements(propstat);
-      for (const property of prop === undefined ? [] : childElements(prop)) {
-        const name = `{${property.uri}}${property.local}`;
-        if (status !== undefined && texts(status) === 'HTTP/1.1 200 OK') {
-          ok[name] = texts(property);
-        } else {
-          assert.equal(status && texts(status), 'HTTP/1.1 404 Not Found');
-          missing.push(name);
-        }
+    for (const { name, status, element } of properties) {
+      if (status === '200 OK') {
+        ok[name] = texts(element);
+      } else {
+        assert.equal(status, '404 Not Found');
+        missing.push(name);
       }
     }
-    return { href: href === undefined ? '' : texts(href), ok, missing };
+    return { href, ok, missing };
   });
 }
 
@@ -53,7 +40,7 @@ async function propfind(
   const { status, headers: answered, body } = await server.request('PROPFIND', path, { ...options, headers });
   assert.equal(status, 207, body);
   assert.equal(answered['content-type'], 'application/xml; charset=utf-8');
-  return readMultistatus(body);
+  return foundIn(body);
 }
 
 const hrefs = (found: readonly Found[]): readonly string[] => found.map(({ href }) => href);
