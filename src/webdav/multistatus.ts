@@ -2,7 +2,14 @@
 import { FsError } from '../base/errors.ts';
 import type { Resource, Space } from '../inode/tree.ts';
 import { deadPropertiesOf } from './dead-properties.ts';
-import { allProperties, isAboutSpace, type PropertyName, propertyReader, type Shown } from './properties.ts';
+import {
+  allProperties,
+  isAboutSpace,
+  keyOf,
+  type PropertyName,
+  propertyReader,
+  type Shown,
+} from './properties.ts';
 import { childElements, parseXml, type XmlElement } from './xml-reader.ts';
 import { DAV, element, escapeXml, tagsOf, XML_HEAD } from './xml-writer.ts';
 
@@ -60,7 +67,7 @@ function isHidden({ uri, local }: PropertyName): boolean {
 function namesIn(lists: readonly XmlElement[]): readonly PropertyName[] {
   const names = new Map<string, PropertyName>();
   for (const { uri, local } of lists.flatMap(childElements)) {
-    names.set(JSON.stringify([uri, local]), { uri, local });
+    names.set(keyOf({ uri, local }), { uri, local });
   }
   if (names.size > MAX_PROPERTIES) {
     throw new FsError('bad-request', `the body names more than ${MAX_PROPERTIES} properties`);

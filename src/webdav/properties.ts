@@ -20,6 +20,11 @@ export interface PropertyName {
   readonly local: string;
 }
 
+/** The name as one text, different for different names: no local name has a brace. */
+export function keyOf({ uri, local }: PropertyName): string {
+  return `{${uri}}${local}`;
+}
+
 /** A resource as one PROPFIND shows it. */
 export interface Shown {
   readonly resource: Resource;
@@ -105,18 +110,23 @@ function timeSetting(
 }
 
 const settings: ReadonlyMap<string, Setting> = new Map([
-  [`${DAV}getlastmodified`, timeSetting(false, 'modifiedAtMs', parseHttpDate)],
+  [keyOf({ uri: DAV, local: 'getlastmodified' }), timeSetting(false, 'modifiedAtMs', parseHttpDate)],
   [
-    `${DAV}lastmodified`,
+    keyOf({ uri: DAV, local: 'lastmodified' }),
     timeSetting(false, 'modifiedAtMs', (text) => parseSeconds(text) ?? parseHttpDate(text)),
   ],
   [
-    `${DAV}creationdate`,
+    keyOf({ uri: DAV, local: 'creationdate' }),
     timeSetting(false, 'createdAtMs', (text) => parseIsoDate(text) ?? parseHttpDate(text)),
   ],
   // Windows shows what it stored, and stores 1601 where it has no time: kept whatever it says.
-  [`${MICROSOFT}Win32LastModifiedTime`, timeSetting(true, 'modifiedAtMs', parseHttpDate)],
-  [`${MICROSOFT}Win32CreationTime`, timeSetting(true, 'createdAtMs', parseHttpDate)],
+  [
+    keyOf({ uri: MICROSOFT, local: 'Win32LastModifiedTime' }),
+    timeSetting(true, 'modifiedAtMs', parseHttpDate),
+  ],
+  [keyOf({ uri: MICROSOFT, local: 'Win32CreationTime' }), timeSetting(true, 'createdAtMs', parseHttpDate)],
+  // rclone sets it with the time when it touches a file. Kept, it would be believed of content that came later.
+  [keyOf({ uri: 'http://owncloud.org/ns', local: 'checksums' }), { isKept: false, values: () => ({}) }],
 ]);
 const KEPT: Setting = { isKept: true, values: () => ({}) };
 
@@ -125,5 +135,5 @@ const KEPT: Setting = { isKept: true, values: () => ({}) };
  * name that users see has to lead back to the file.
  */
 export function settingOf(name: PropertyName): Setting | undefined {
-  return settings.get(name.uri + name.local) ?? (propertyReader(name) === undefined ? KEPT : undefined);
+  return settings.get(keyOf(name)) ?? (propertyReader(name) === undefined ? KEPT : undefined);
 }

@@ -4,7 +4,7 @@ import { FsError } from '../base/errors.ts';
 import type { DeadProperty, PropertyValues, Resource } from '../inode/tree.ts';
 import { canBeKept, deadPropertiesOf, deadProperty, languageOf } from './dead-properties.ts';
 import { propstat } from './multistatus.ts';
-import { type PropertyName, settingOf } from './properties.ts';
+import { keyOf, type PropertyName, settingOf } from './properties.ts';
 import { childElements, parseXml, textOf, type XmlElement } from './xml-reader.ts';
 import { DAV, element, escapeXml, XML_HEAD } from './xml-writer.ts';
 
@@ -95,10 +95,6 @@ export function valuesAfter(steps: readonly Step[], current: Resource): Property
     }
   }
   return isChange ? { ...values, deadProperties: [...properties.values()] } : values;
-}
-
-function keyOf({ uri, local }: PropertyName): string {
-  return JSON.stringify([uri, local]);
 }
 
 const faultStatus = {

@@ -234,6 +234,28 @@ describe('PROPPATCH', () => {
     });
   }
 
+  test('takes a name that is only put together like one of ours for another', async () => {
+    await using server = await withFile();
+    const { statuses } = await proppatch(
+      server,
+      '/dir/file',
+      set('<e:lastmodified xmlns:e="DAV:get">1</e:lastmodified>'),
+    );
+    assert.deepEqual(statuses, { '{DAV:get}lastmodified': '200 OK' });
+    assert.equal(await named(server, '/dir/file', '<e:lastmodified xmlns:e="DAV:get"/>'), '1');
+  });
+
+  test('takes the checksums that rclone sends with a time, and does not keep them', async () => {
+    await using server = await withFile();
+    const checksums = '<checksums xmlns="http://owncloud.org/ns"><checksum>MD5:00</checksum></checksums>';
+    const updates = set(`<D:lastmodified>5</D:lastmodified>${checksums}`);
+    assert.deepEqual((await proppatch(server, '/dir/file', updates)).statuses, {
+      '{DAV:}lastmodified': '200 OK',
+      '{http://owncloud.org/ns}checksums': '200 OK',
+    });
+    assert.equal(await named(server, '/dir/file', checksums), undefined);
+  });
+
   test('shows the times that were set', async () => {
     await using server = await withFile();
     await proppatch(
