@@ -25,6 +25,7 @@ import { ParkingGrid } from './tahoe/parking-grid.ts';
 import { RetryingGrid } from './tahoe/retrying-grid.ts';
 import { Accounts } from './webdav/accounts.ts';
 import { DavServer, type Principal } from './webdav/dav-server.ts';
+import { LockTable } from './webdav/locks.ts';
 
 export interface App extends AsyncDisposable {
   /** Where it listens, `http://127.0.0.1:8080/` each. */
@@ -97,7 +98,7 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     return store;
   };
   const local = await open('local', cacheRoot.localKey);
-  await open('shared', cacheRoot.sharedKey);
+  const shared = await open('shared', cacheRoot.sharedKey);
   await rememberNode(local, nodeId);
   const tree = new GridTree({
     grid,
@@ -118,7 +119,14 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     log,
     'the grid can not be read now; what needs it is answered 503 until it can',
   );
-  const dav = new DavServer({ tree, baseUrl: config.baseUrl, propfindMax: config.propfindMax, log, clock });
+  const dav = new DavServer({
+    tree,
+    locks: await LockTable.open(shared, clock),
+    baseUrl: config.baseUrl,
+    propfindMax: config.propfindMax,
+    log,
+    clock,
+  });
   const accounts = config.account && (await Accounts.create([config.account], clock));
   return await startFront<Principal>({
     listen: config.listen,

@@ -1,5 +1,5 @@
 // Randomness for ids, nonces, keys and tokens.
-import { randomBytes as nodeRandomBytes, randomInt } from 'node:crypto';
+import { randomBytes as nodeRandomBytes, randomInt, randomUUID } from 'node:crypto';
 
 export function randomBytes(length: number): Buffer {
   return nodeRandomBytes(length);
@@ -13,4 +13,9 @@ export function randomId(): string {
 /** Uniform in [0, 1): for jitter. */
 export function randomFraction(): number {
   return randomInt(2 ** 32) / 2 ** 32;
+}
+
+/** A random UUID (RFC 9562, version 4): unique among all there are. */
+export function randomUuid(): string {
+  return randomUUID();
 }

@@ -10,23 +10,29 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Tree } from '../inode/tree.ts';
 import { sendError } from './answers.ts';
+import { Changes } from './changes.ts';
 import { Exchange, type Principal, type ServerParts } from './exchange.ts';
 import { TahoeFileSystem } from './file-system.ts';
 import { parseUrlPath, type UrlPath } from './hrefs.ts';
+import type { LockTable } from './locks.ts';
 import { copy, move } from './methods/copy-move.ts';
 import { remove } from './methods/delete.ts';
 import { get } from './methods/get.ts';
+import { lock } from './methods/lock.ts';
 import { mkcol } from './methods/mkcol.ts';
 import { options } from './methods/options.ts';
 import { propfind } from './methods/propfind.ts';
+import { proppatch } from './methods/proppatch.ts';
 import { put } from './methods/put.ts';
 import { notAllowed, notImplemented } from './methods/refused.ts';
+import { unlock } from './methods/unlock.ts';
 import { linger } from './request-body.ts';
 
 export type { Principal };
 
 export interface DavServerOptions {
   readonly tree: Tree;
+  readonly locks: LockTable;
   /** Empty or `/prefix`. Taken off `request.url` by the caller; put in front of every href here. */
   readonly baseUrl: string;
   /** Entries that a PROPFIND of Depth infinity may have. */
@@ -47,14 +53,17 @@ const served: Readonly<Record<string, Handler>> = {
   MOVE: move,
   MKCOL: mkcol,
   PROPFIND: propfind,
+  LOCK: lock,
+  UNLOCK: unlock,
+  PROPPATCH: proppatch,
 };
 
 const ALLOW = Object.keys(served).join(', ');
 /** Compliance classes (RFC 4918, 18). */
-const CLASSES = '1';
+const CLASSES = '1, 2, 3';
 
 /** What the library has of its own under these names must not be reachable. */
-const refused: readonly string[] = ['POST', 'PATCH', 'PROPPATCH', 'LOCK', 'UNLOCK'];
+const refused: readonly string[] = ['POST', 'PATCH'];
 
 /** A request on its way through the library. */
 interface Arrival {
@@ -72,9 +81,10 @@ export class DavServer {
   readonly #running = new WeakMap<Socket, Promise<void>>();
 
   constructor(options: DavServerOptions) {
-    const { baseUrl, propfindMax, log, clock } = options;
-    this.files = new TahoeFileSystem(options.tree);
-    this.#parts = { files: this.files, baseUrl, propfindMax, log, clock };
+    const { tree, locks, baseUrl, propfindMax, log, clock } = options;
+    this.files = new TahoeFileSystem(tree, locks);
+    const changes = new Changes(locks, (path, signal) => tree.trace(path, signal));
+    this.#parts = { files: this.files, locks, changes, baseUrl, propfindMax, log, clock };
     this.#library = new webdav.WebDAVServer({
       rootFileSystem: this.files,
       httpAuthentication: {

@@ -4,8 +4,10 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { TreePath } from '../base/path.ts';
+import type { Changes } from './changes.ts';
 import type { TahoeFileSystem } from './file-system.ts';
 import { hrefOf, treePathOf, type UrlPath } from './hrefs.ts';
+import type { LockTable } from './locks.ts';
 
 /** Who asks, as far as anybody proved it. */
 export interface Principal {
@@ -15,6 +17,8 @@ export interface Principal {
 /** What all requests of one server share. */
 export interface ServerParts {
   readonly files: TahoeFileSystem;
+  readonly locks: LockTable;
+  readonly changes: Changes;
   /** Empty or `/prefix`; already taken off the request's URL. */
   readonly baseUrl: string;
   /** Entries that a PROPFIND of Depth infinity may have. */

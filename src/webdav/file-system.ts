@@ -19,13 +19,15 @@ import type {
   PropertyValues,
   Resource,
   Space,
+  Step,
   TransferOptions,
   Tree,
   WriteOptions,
 } from '../inode/tree.ts';
 import { treePathOf } from './hrefs.ts';
 import { libraryError } from './library-errors.ts';
-import { noLocks, noProperties } from './library-managers.ts';
+import { locksShown, noProperties } from './library-managers.ts';
+import type { LockTable } from './locks.ts';
 import { mediaType } from './media-types.ts';
 import { shownName } from './names.ts';
 
@@ -33,13 +35,15 @@ type Callback<T> = webdav.ReturnCallback<T>;
 
 export class TahoeFileSystem extends webdav.FileSystem {
   readonly #tree: Tree;
+  readonly #locks: LockTable;
   /** Requests for which the library has not asked yet what they name. */
   readonly #arriving = new WeakSet<webdav.RequestContext>();
 
-  constructor(tree: Tree) {
+  constructor(tree: Tree, locks: LockTable) {
     // The tree outlives the process by itself: there is nothing for the library to serialize.
     super(null as unknown as webdav.FileSystemSerializer);
     this.#tree = tree;
+    this.#locks = locks;
   }
 
   stat(path: TreePath, signal?: AbortSignal): Promise<Resource> {
@@ -72,6 +76,10 @@ export class TahoeFileSystem extends webdav.FileSystem {
     options: ChangeOptions,
   ): Promise<Resource> {
     return this.#tree.setProperties(path, decide, options);
+  }
+
+  trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]> {
+    return this.#tree.trace(path, signal);
   }
 
   space(): Promise<Space> {
@@ -252,11 +260,17 @@ export class TahoeFileSystem extends webdav.FileSystem {
   }
 
   protected override _lockManager(
-    _path: webdav.Path,
+    path: webdav.Path,
     _info: webdav.LockManagerInfo,
     callback: Callback<webdav.ILockManager>,
   ): void {
-    answer(callback, async () => noLocks);
+    answer(callback, async () => {
+      const isFree = this.#locks.isEmpty;
+      return locksShown(
+        isFree ? [] : this.#locks.covering(await this.#tree.trace(readable(path))),
+        this.#locks,
+      );
+    });
   }
 
   protected override _propertyManager(

@@ -1,73 +1,146 @@
 // "May I?", asked at one place for every change: the conditions that a request sets become the guard that the tree calls
 // with what stands at the name, before anything is done and again if that has changed when it is about to be done.
 import { FsError, hasCode } from '../base/errors.ts';
-import type { Guard, Resource } from '../inode/tree.ts';
+import type { TreePath } from '../base/path.ts';
+import type { Guard, Resource, Step } from '../inode/tree.ts';
+import type { Change, Target } from './changes.ts';
 import { checkConditions, type Validators } from './conditions.ts';
 import { lastModifiedMs } from './dates.ts';
 import { pathOnThisServer } from './destination.ts';
 import type { Exchange } from './exchange.ts';
 import { treePathOf, type UrlPath } from './hrefs.ts';
-import { type IfHeader, isIfTrue, parseIfHeader, type ResourceState } from './if-header.ts';
+import { type IfHeader, isIfTrue, parseIfHeader, type ResourceState, submittedTokens } from './if-header.ts';
+import { lockCondition } from './lock-xml.ts';
+import type { Leave } from './locks.ts';
+import { Refusal } from './status.ts';
 
-const NOTHING: ResourceState = { etag: undefined, tokens: new Set() };
+const NO_TOKENS: ReadonlySet<string> = new Set();
+
+/** What was looked up beforehand of a resource that an If header is about. */
+interface Looked {
+  readonly etag: string | undefined;
+  /** Undefined where it can't be locked, or nobody asks. */
+  readonly steps: readonly Step[] | undefined;
+}
 
 /** The validators of `resource` as an answer at `nowMs` shows them. */
 export function validatorsOf(resource: Resource, nowMs: number): Validators {
   return { etag: resource.etag, lastModifiedMs: lastModifiedMs(resource.modifiedAtMs, nowMs) };
 }
 
-/** The guard for what the request names. Throws bad-request for an If header that can't be read. */
+/** The guard for what the request names: its conditions. Throws bad-request for an If header that can't be read. */
 export async function guardOf(exchange: Exchange): Promise<Guard> {
   const { headers } = exchange.request;
-  const text = exchange.header('if');
-  const ifHeader = text === undefined ? undefined : parseIfHeader(text);
-  const others = ifHeader === undefined ? new Map() : await statesElsewhere(exchange, ifHeader);
+  const { locks } = exchange.parts;
+  const ifHeader = ifHeaderOf(exchange);
+  const others = ifHeader === undefined ? new Map<string, Looked>() : await lookElsewhere(exchange, ifHeader);
+  const asksForLocks = ifHeader !== undefined && submittedTokens(ifHeader).size > 0;
+  const steps = asksForLocks ? await stepsOf(exchange, exchange.url) : undefined;
   return (current) => {
     const now = exchange.parts.clock.now();
     const validators = current === undefined ? undefined : validatorsOf(current, now);
     if (checkConditions(headers, validators, false) !== 'proceed') {
       throw new FsError('precondition', 'a condition of the request does not hold');
     }
-    const own: ResourceState = { ...NOTHING, etag: current?.etag };
-    const stateOf = (resource: string | undefined): ResourceState =>
-      resource === undefined ? own : (others.get(resource) ?? own);
+    const own: Looked = { etag: current?.etag, steps };
+    const stateOf = (resource: string | undefined): ResourceState => {
+      const looked = (resource === undefined ? undefined : others.get(resource)) ?? own;
+      const covering = looked.steps === undefined ? [] : locks.covering(looked.steps);
+      return { etag: looked.etag, tokens: new Set(Array.from(covering, ({ token }) => token)) };
+    };
     if (ifHeader !== undefined && !isIfTrue(ifHeader, stateOf)) {
       throw new FsError('precondition', 'the if header of the request does not hold');
     }
   };
 }
 
-/** The state of each resource that the header names and that is not the request's own. */
-async function statesElsewhere(
+function ifHeaderOf(exchange: Exchange): IfHeader | undefined {
+  const text = exchange.header('if');
+  return text === undefined ? undefined : parseIfHeader(text);
+}
+
+/** What the request may do by the tokens that it names. */
+export function leaveOf(exchange: Exchange): Leave {
+  const ifHeader = ifHeaderOf(exchange);
+  return {
+    principal: exchange.principal?.name ?? '',
+    tokens: ifHeader === undefined ? NO_TOKENS : submittedTokens(ifHeader),
+  };
+}
+
+/**
+ * A change that the request makes to `targets`: to be disposed of when the tree has answered. Its `admit` has to be the
+ * tree's last word, and its `check` to be called by the guard. `ownToken`: of a lock that the request itself makes.
+ */
+export async function beginChange(
   exchange: Exchange,
-  header: IfHeader,
-): Promise<ReadonlyMap<string, ResourceState>> {
-  const states = new Map<string, ResourceState>();
+  targets: readonly Target[],
+  ownToken?: string,
+): Promise<Change> {
+  const { changes, baseUrl } = exchange.parts;
+  const { principal, tokens } = leaveOf(exchange);
+  return await changes.begin(
+    targets,
+    { principal, tokens: ownToken === undefined ? tokens : new Set([...tokens, ownToken]) },
+    (locks) =>
+      new Refusal(423, 'it is locked, and the token was not submitted', {
+        condition: lockCondition('lock-token-submitted', locks, baseUrl),
+      }),
+    exchange.signal,
+  );
+}
+
+/** Ends the locks that went with what a change took away. That was done already, and the answer says so. */
+export async function dropLocks(exchange: Exchange, change: Change): Promise<void> {
+  try {
+    await change.dropLocks();
+  } catch (error) {
+    exchange.parts.log.warn({ err: error }, 'locks of what is gone may come back with the next start');
+  }
+}
+
+/** Looks at each resource that the header names and that is not the request's own. */
+async function lookElsewhere(exchange: Exchange, header: IfHeader): Promise<ReadonlyMap<string, Looked>> {
+  const looks = new Map<string, Looked>();
   for (const { resource } of header) {
-    if (resource !== undefined && !states.has(resource)) {
+    if (resource !== undefined && !looks.has(resource)) {
       const url = pathOnThisServer(exchange, resource);
       if (url === undefined || !isSameThing(url, exchange.url)) {
-        states.set(resource, await stateOf(exchange, url));
+        looks.set(resource, { etag: await etagOf(exchange, url), steps: await stepsOf(exchange, url) });
       }
     }
   }
-  return states;
+  return looks;
 }
 
 function isSameThing(a: UrlPath, b: UrlPath): boolean {
   return a.names.length === b.names.length && a.names.every((name, index) => name === b.names[index]);
 }
 
-async function stateOf(exchange: Exchange, url: UrlPath | undefined): Promise<ResourceState> {
+async function etagOf(exchange: Exchange, url: UrlPath | undefined): Promise<string | undefined> {
+  const { files } = exchange.parts;
+  return await ifThere(url, async (path) => (await files.stat(path, exchange.signal)).etag);
+}
+
+async function stepsOf(exchange: Exchange, url: UrlPath | undefined): Promise<readonly Step[] | undefined> {
+  const { files, locks } = exchange.parts;
+  return locks.isEmpty ? undefined : await ifThere(url, (path) => files.trace(path, exchange.signal));
+}
+
+/** Undefined where nothing is, or can be, at `url`. */
+async function ifThere<T>(
+  url: UrlPath | undefined,
+  look: (path: TreePath) => Promise<T>,
+): Promise<T | undefined> {
   const path = url && treePathOf(url.names);
   if (path === undefined) {
-    return NOTHING;
+    return undefined;
   }
   try {
-    return { ...NOTHING, etag: (await exchange.parts.files.stat(path, exchange.signal)).etag };
+    return await look(path);
   } catch (error) {
-    if (hasCode(error, 'not-found')) {
-      return NOTHING;
+    if (hasCode(error, 'not-found', 'parent-missing', 'not-directory')) {
+      return undefined;
     }
     throw error;
   }

@@ -26,9 +26,9 @@ const odd: ReadonlyArray<readonly [request: string, status: number]> = [
   ['COPY /file HTTP/1.1\r\nDestination: /%zz', 400],
   ['MOVE /file HTTP/1.1\r\nDestination: http://host', 502],
   ['MOVE /file HTTP/1.1\r\nDestination: http://x', 403],
-  ['PROPPATCH /file HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc', 405],
-  ['LOCK /file HTTP/1.1\r\nContent-Length: 0', 405],
-  ['UNLOCK /file HTTP/1.1\r\nLock-Token: x', 405],
+  ['PROPPATCH /file HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc', 400],
+  ['LOCK /file HTTP/1.1\r\nContent-Length: 0', 400],
+  ['UNLOCK /file HTTP/1.1\r\nLock-Token: x', 409],
   ['GET /file HTTP/1.1\r\nRange: bytes=9999999999999999999-', 416],
   ['GET /constructor HTTP/1.1', 404],
   ['GET /__proto__ HTTP/1.1', 404],
@@ -59,7 +59,7 @@ describe('DavServer', () => {
       ['POST', '/'],
     ] as const) {
       const { headers } = await server.request(method, path);
-      assert.equal(headers['dav'], '1');
+      assert.equal(headers['dav'], '1, 2, 3');
       assert.equal(headers['ms-author-via'], 'DAV');
       assert.equal(headers['server'], 'tahoe-webdav');
       assert.ok(headers.allow);

@@ -5,8 +5,11 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { describe, test } from 'node:test';
 import { v2 as webdav } from 'webdav-server';
+import { systemClock } from '../../src/base/clock.ts';
 import { FsError } from '../../src/base/errors.ts';
 import { TahoeFileSystem } from '../../src/webdav/file-system.ts';
+import { LockTable } from '../../src/webdav/locks.ts';
+import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { failing, MemoryTree } from '../fakes/memory-tree.ts';
 
 const { Errors, ResourceType } = webdav;
@@ -19,11 +22,11 @@ interface Library {
   readonly context: webdav.RequestContext;
 }
 
-function library(): Library {
+async function library(): Promise<Library> {
   const tree = new MemoryTree(() => 1_000_000);
   tree.addFile(['file.txt'], 'content', { modifiedAtMs: 5000, createdAtMs: 4000 });
   tree.addFile(['dir', 'inside'], 'in');
-  const fs = new TahoeFileSystem(tree);
+  const fs = new TahoeFileSystem(tree, await LockTable.open(new MapMetaStore(), systemClock));
   const server = new webdav.WebDAVServer({ rootFileSystem: fs, version: '-' });
   return { tree, fs, server, context: server.createExternalContext() };
 }
@@ -39,7 +42,7 @@ function outcome<T>(
 
 describe('TahoeFileSystem as a file system of webdav-server', () => {
   test('tells types, sizes, times, tags and media types', async () => {
-    const { fs, context } = library();
+    const { fs, context } = await library();
     assert.equal(await fs.typeAsync(context, '/'), Directory);
     assert.equal(await fs.typeAsync(context, '/dir'), Directory);
     assert.equal(await fs.typeAsync(context, '/file.txt'), File);
@@ -56,7 +59,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   });
 
   test('lists directories by the names that clients see, and finds each child under its own', async () => {
-    const { tree, fs, context } = library();
+    const { tree, fs, context } = await library();
     for (const name of ['a/b', '..', 'c\\d', '', '-']) {
       tree.addFile([name], 'odd');
     }
@@ -71,12 +74,12 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   });
 
   test('reads a file', async () => {
-    const { fs, context } = library();
+    const { fs, context } = await library();
     assert.equal(await text(await fs.openReadStreamAsync(context, '/file.txt', true)), 'content');
   });
 
   test('writes a file when the stream has finished, and not before', async () => {
-    const { tree, fs, context } = library();
+    const { tree, fs, context } = await library();
     const { stream } = await fs.openWriteStreamAsync(context, '/file.txt', 'mustExist', true, -1);
     stream.write('new ');
     assert.equal(tree.files()['file.txt'], 'content');
@@ -86,7 +89,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
 
   for (const mode of ['canCreate', 'mustCreate'] as const) {
     test(`makes a file with mode ${mode}`, async () => {
-      const { tree, fs, context } = library();
+      const { tree, fs, context } = await library();
       const { stream, created } = await fs.openWriteStreamAsync(context, '/new', mode, true, 3);
       await pipeline(Readable.from(['abc']), stream);
       assert.equal(created, true);
@@ -95,7 +98,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   }
 
   test('changes nothing when the writer gives up', async () => {
-    const { tree, fs, context } = library();
+    const { tree, fs, context } = await library();
     const { stream } = await fs.openWriteStreamAsync(context, '/file.txt', 'mustExist', true, -1);
     stream.on('error', () => undefined);
     stream.write('new');
@@ -106,7 +109,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   });
 
   test("fails the stream with the library's error when the tree has no room", async () => {
-    const { tree, fs, context } = library();
+    const { tree, fs, context } = await library();
     const { stream } = await fs.openWriteStreamAsync(context, '/file.txt', 'mustExist', true, -1);
     tree.before = failing('write', 'no-space');
     const { stream: full } = await fs.openWriteStreamAsync(context, '/file.txt', 'mustExist', true, -1);
@@ -118,7 +121,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   });
 
   test('creates, moves, renames, copies and deletes', async () => {
-    const { tree, fs, context } = library();
+    const { tree, fs, context } = await library();
     await fs.createAsync(context, '/made', Directory);
     await fs.createAsync(context, '/made/empty', File);
     assert.equal(await fs.moveAsync(context, '/file.txt', '/made/moved'), false);
@@ -136,7 +139,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   });
 
   test('makes a whole tree', async () => {
-    const { tree, fs, context } = library();
+    const { tree, fs, context } = await library();
     await fs.addSubTreeAsync(context, '/', {
       sub: { a: 'text', b: Buffer.from('bytes'), c: Directory },
     } as never);
@@ -145,7 +148,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   });
 
   test('serves resources that the library hands out', async () => {
-    const { server, context } = library();
+    const { server, context } = await library();
     const resource = await server.getResourceAsync(context, '/dir/inside');
     assert.equal(await resource.typeAsync(), File);
     assert.equal(await resource.sizeAsync(true), 2);
@@ -238,7 +241,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   ];
   for (const [what, call, expected] of failures) {
     test(`answers ${what} with the library's own error`, async () => {
-      const one = library();
+      const one = await library();
       const before = one.tree.files();
       await assert.rejects(call(one), (error) => error === expected);
       assert.deepEqual(one.tree.files(), before);
@@ -246,7 +249,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   }
 
   test('passes on what the library has no word for, as an error and not as something missing', async () => {
-    const { tree, fs, context } = library();
+    const { tree, fs, context } = await library();
     tree.before = failing('stat', 'unavailable');
     await assert.rejects(
       fs.typeAsync(context, '/file.txt'),
@@ -255,7 +258,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   });
 
   test('calls back later and once, even when the callback throws', async () => {
-    const { fs, context } = library();
+    const { fs, context } = await library();
     const caught: unknown[] = [];
     const listeners = process.listeners('uncaughtException');
     process.removeAllListeners('uncaughtException');
@@ -282,7 +285,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   });
 
   test('has no locks and no properties to give by this way', async () => {
-    const { fs, context } = library();
+    const { fs, context } = await library();
     const locks = await fs.lockManagerAsync(context, '/file.txt');
     assert.deepEqual(await locks.getLocksAsync(), []);
     const properties = await fs.propertyManagerAsync(context, '/file.txt');

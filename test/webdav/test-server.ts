@@ -9,6 +9,8 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { DavServer, type DavServerOptions } from '../../src/webdav/dav-server.ts';
+import { LockTable } from '../../src/webdav/locks.ts';
+import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { MemoryTree } from '../fakes/memory-tree.ts';
 
 /** Sat, 01 Mar 2025 12:00:00 GMT */
@@ -100,18 +102,21 @@ export async function allOf(socket: Socket): Promise<string> {
 export async function startServer(options: Partial<DavServerOptions> = {}): Promise<TestServer> {
   const tree = options.tree instanceof MemoryTree ? options.tree : new MemoryTree(() => NOW);
   const logged: string[] = [];
+  const clock = { ...systemClock, now: () => NOW };
   const dav = new DavServer({
     tree,
+    locks: await LockTable.open(new MapMetaStore(), clock),
     baseUrl: '',
     propfindMax: 20_000,
     log: createLogger('warn', 'json', (line) => logged.push(line)),
-    clock: { ...systemClock, now: () => NOW },
+    clock,
     ...options,
   });
   const baseUrl = options.baseUrl ?? '';
   const listener = (request: IncomingMessage, response: Parameters<DavServer['handle']>[1]): void => {
     request.url = request.url?.slice(baseUrl.length) || '/';
-    void dav.handle(request, response, { name: 'somebody' });
+    const name = request.headers['x-test-user'];
+    void dav.handle(request, response, { name: typeof name === 'string' ? name : 'somebody' });
   };
   const server = createServer({ requestTimeout: 0 }, listener);
   server.on('checkContinue', listener);

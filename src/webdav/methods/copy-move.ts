@@ -2,9 +2,10 @@
 import { FsError } from '../../base/errors.ts';
 import type { CopyOptions } from '../../inode/tree.ts';
 import { sendEmpty } from '../answers.ts';
+import type { Change } from '../changes.ts';
 import { destinationOf } from '../destination.ts';
 import { type Exchange, writablePath } from '../exchange.ts';
-import { depthOf, guardOf, requireCollection, requireInfinity } from '../guards.ts';
+import { beginChange, depthOf, dropLocks, guardOf, requireCollection, requireInfinity } from '../guards.ts';
 
 export async function copy(exchange: Exchange): Promise<void> {
   const depth = depthOf(exchange);
@@ -13,8 +14,10 @@ export async function copy(exchange: Exchange): Promise<void> {
   }
   const from = exchange.readPath();
   const to = writablePath(destinationOf(exchange));
-  const options = { ...(await transferOptions(exchange)), isShallow: depth === 0 };
+  using change = await beginChange(exchange, [{ path: to, fate: 'replaced' }]);
+  const options = { ...(await transferOptions(exchange, change)), isShallow: depth === 0 };
   const { isNew } = await exchange.parts.files.copyTo(from, to, options);
+  await dropLocks(exchange, change);
   sendEmpty(exchange, isNew ? 201 : 204);
 }
 
@@ -22,7 +25,11 @@ export async function move(exchange: Exchange): Promise<void> {
   depthOf(exchange);
   const from = exchange.writePath();
   const to = writablePath(destinationOf(exchange));
-  const options = await transferOptions(exchange);
+  using change = await beginChange(exchange, [
+    { path: from, fate: 'vacated' },
+    { path: to, fate: 'replaced' },
+  ]);
+  const options = await transferOptions(exchange, change);
   const { isNew } = await exchange.parts.files.moveTo(from, to, {
     ...options,
     sourceGuard: (current) => {
@@ -30,18 +37,21 @@ export async function move(exchange: Exchange): Promise<void> {
       options.sourceGuard?.(current);
     },
   });
+  await dropLocks(exchange, change);
   sendEmpty(exchange, isNew ? 201 : 204);
 }
 
 /** The request's conditions are about what it names, and that is the source. */
-async function transferOptions(exchange: Exchange): Promise<CopyOptions> {
+async function transferOptions(exchange: Exchange, change: Change): Promise<CopyOptions> {
   const guard = await guardOf(exchange);
   return {
     overwrite: overwriteOf(exchange),
     sourceGuard: (current) => {
       requireCollection(exchange.url, current);
       guard(current);
+      change.check(false);
     },
+    lastWord: change.admit,
     signal: exchange.signal,
   };
 }

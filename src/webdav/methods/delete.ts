@@ -2,7 +2,7 @@
 import { FsError } from '../../base/errors.ts';
 import { sendEmpty } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
-import { depthOf, guardOf, requireCollection, requireInfinity } from '../guards.ts';
+import { beginChange, depthOf, dropLocks, guardOf, requireCollection, requireInfinity } from '../guards.ts';
 
 /** `delete` is a word of the language. */
 export async function remove(exchange: Exchange): Promise<void> {
@@ -12,13 +12,17 @@ export async function remove(exchange: Exchange): Promise<void> {
     throw new FsError('denied', 'the root can not be deleted');
   }
   const guard = await guardOf(exchange);
+  using change = await beginChange(exchange, [{ path, fate: 'vacated' }]);
   await exchange.parts.files.remove(path, {
     guard: (current) => {
       requireCollection(exchange.url, current);
       requireInfinity(exchange, current);
       guard(current);
+      change.check(false);
     },
+    lastWord: change.admit,
     signal: exchange.signal,
   });
+  await dropLocks(exchange, change);
   sendEmpty(exchange, 204);
 }

@@ -4,7 +4,7 @@ import type { WriteOptions } from '../../inode/tree.ts';
 import { sendEmpty } from '../answers.ts';
 import { httpDate, parseSeconds, settableTime } from '../dates.ts';
 import type { Exchange } from '../exchange.ts';
-import { guardOf, validatorsOf } from '../guards.ts';
+import { beginChange, guardOf, validatorsOf } from '../guards.ts';
 import { keptMediaType } from '../media-types.ts';
 import { UploadBody } from '../request-body.ts';
 
@@ -18,12 +18,17 @@ export async function put(exchange: Exchange): Promise<void> {
     throw new FsError('bad-request', 'a part of a file can not be stored');
   }
   const guard = await guardOf(exchange);
+  using change = await beginChange(exchange, [{ path, fate: 'written' }]);
   const body = new UploadBody(exchange.request);
   const modifiedAtMs = sentTime(exchange);
   const expectedBytes = expectedLength(exchange);
   const contentType = keptMediaType(path.at(-1) ?? '', exchange.header('content-type'));
   const options: WriteOptions = {
-    guard,
+    guard: (current) => {
+      guard(current);
+      change.check(current === undefined);
+    },
+    lastWord: change.admit,
     signal: exchange.signal,
     onAccepted: () => exchange.inviteBody(),
     ...(expectedBytes === undefined ? {} : { expectedBytes }),
