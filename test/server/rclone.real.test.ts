@@ -130,7 +130,7 @@ describe('rclone with a tree of real files', { skip: rcloneSkip() }, () => {
       );
       t.diagnostic(`move of ${partFiles} files one by one: ${took.toFixed(1)} s`);
       await compare(server, part, 'dav:c', partFiles);
-      assert.deepEqual(await client.list('/b/'), []);
+      assert.deepEqual(await client.list('/b/webdav-server/'), []);
 
       await rclone(server, 'purge', 'dav:b');
       await rclone(server, 'purge', 'dav:c');
