@@ -1,23 +1,17 @@
 // The one writer of one dirnode. Changes that wait together are written together: re-read, decide, write the edits
 // down, one set_children, unlink, see that the version is ours. Nothing is answered before the grid has taken it.
 //
-// Two gateways that write one dirnode at the same moment can both be told 200 while one entry is lost, and a look
-// right after the write still shows it. So what was answered stays an edit until a look after a quiet while finds
-// it; what a racing writer undid meanwhile is written again. (Left out for a sole writer.)
+// Two gateways that write one dirnode at the same moment can both be told 200 while one's entries are lost, and a look
+// right after the write still shows them. So what was answered stays an edit as long as such a writer may still come
+// (unproved.ts); what one undid is written again. (Left out for a sole writer.)
 import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { FsError, hasCode, isRetryable } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
-import { type Edit, fingerprint, type SeenChild, samePlace, standingOf, type WantedChild } from './edit.ts';
+import { basesOf, type Edit, fingerprint, samePlace, standingOf, type WantedChild } from './edit.ts';
 import type { EditStore } from './edit-store.ts';
-
-/** A dirnode's children as proved at one moment. */
-export interface DirnodeState {
-  get(name: string): SeenChild | undefined;
-  /** Changes with every write of the dirnode; undefined where that can't be told. */
-  readonly version: string | undefined;
-}
+import { type DirnodeState, Unproved } from './unproved.ts';
 
 /** What was sent in one go, and answered with success. */
 export interface SentWrite {
@@ -52,6 +46,13 @@ export interface DirnodeChange {
   readonly names: readonly string[];
   /** Says what to do, or no by throwing. May be called again when another writer came first. */
   decide(state: DirnodeState): Decision;
+  /**
+   * This change is the second half of one whose first half stands, written down with it: if the grid is away now it is
+   * answered all the same, and done later.
+   */
+  readonly owed?: readonly Edit[];
+  /** This change was refused because the grid did not answer, and then it was found to have been done after all. */
+  doneAfterAll?(): Promise<void>;
 }
 
 export interface DirnodeWriterOptions {
@@ -62,8 +63,10 @@ export interface DirnodeWriterOptions {
   readonly random: () => number;
   /** How often a write is tried again before the change is refused. */
   readonly retries: number;
-  /** No other node writes this tree: the look after a quiet while is left out. */
+  /** No other node writes this tree: the looks after the answer are left out. */
   readonly isSoleWriter: boolean;
+  /** How many writers may look after answered edits at once: clients' calls come first. */
+  readonly looks: Limiter;
 }
 
 /** Changes that are written together, on their way. */
@@ -79,6 +82,8 @@ interface Ticket {
   readonly signal: AbortSignal | undefined;
   edits: readonly Edit[];
   companions: readonly Edit[];
+  /** How much of the edits the grid is known to have done. */
+  done: 'nothing' | 'links' | 'all';
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -88,33 +93,38 @@ const MAX_BATCH = 400;
 /** How often others may come first, beyond the tries after failures, before a change is refused. */
 const MAX_OVERTAKEN = 10;
 const RETRY: BackoffPolicy = { baseMs: 100, capMs: 2_000 };
-const QUIET_MS = 1_000;
-/** Proofs are retried for ever: what was answered must not be given up while the grid is away. */
-const PROOF_RETRY: BackoffPolicy = { baseMs: 2_000, capMs: 60_000 };
+/** Looks never follow each other faster. */
+const LOOK_PAUSE_MS = 1_000;
+/** Looks are retried for ever: what was answered must not be given up while the grid is away. */
+const LOOK_RETRY: BackoffPolicy = { baseMs: 2_000, capMs: 20_000 };
 
 export class DirnodeWriter {
   readonly #o: DirnodeWriterOptions;
   readonly #turn = new Limiter(1);
   #waiting: Ticket[] = [];
-  /** Answered (or left by an earlier process), not yet found again after a quiet while. */
-  readonly #unproved = new Map<string, Edit>();
-  readonly #answeredAtMs = new Map<string, number>();
-  #proofTimer: Disposable | undefined;
-  #failedProofs = 0;
+  readonly #unproved: Unproved;
+  /** Refused, and nobody knows whether the grid has done it or still will. */
+  #doubtful: Ticket[] = [];
+  /** Fingerprints of what such changes may have put at a name. */
+  readonly #tried = new Map<string, readonly string[]>();
+  #timer: { readonly atMs: number; readonly timer: Disposable } | undefined;
+  #failedLooks = 0;
   readonly #stopping = new AbortController();
 
   constructor(options: DirnodeWriterOptions) {
     this.#o = options;
+    this.#unproved = new Unproved(options.isSoleWriter);
   }
 
   /** True when nothing waits, runs or is still to be proved. */
   get isIdle(): boolean {
-    return this.#turn.isIdle && this.#waiting.length === 0 && this.#unproved.size === 0;
+    const isSettled = this.#unproved.size === 0 && this.#doubtful.length === 0;
+    return this.#turn.isIdle && this.#waiting.length === 0 && isSettled;
   }
 
-  /** What readers must see over any listing: answered edits that a racing writer may have undone. */
-  get unproved(): ReadonlyMap<string, Edit> {
-    return this.#unproved;
+  /** What readers must see over a listing: answered edits that a racing writer has undone in it. */
+  undone(state: DirnodeState): readonly Edit[] {
+    return this.#unproved.size === 0 ? [] : this.#unproved.undone(state);
   }
 
   /**
@@ -122,8 +132,10 @@ export class DirnodeWriter {
    * nothing of it is there (or, where the grid never answered, all of it may be).
    */
   async change(change: DirnodeChange, signal?: AbortSignal): Promise<void> {
+    // Whoever asks for these names now has heard of the refusal, and decides anew.
+    this.#doubtful = this.#doubtful.filter((old) => !sharesName(old.change, change));
     const done = new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ change, signal, edits: [], companions: [], resolve, reject });
+      this.#waiting.push({ change, signal, edits: [], companions: [], done: 'nothing', resolve, reject });
     });
     void this.#runWaiting();
     await done;
@@ -134,28 +146,34 @@ export class DirnodeWriter {
    * dropped where it has moved on. Returns the dropped ones; waits as long as it takes, rejects only when stopped.
    */
   async adopt(edits: readonly Edit[]): Promise<readonly Edit[]> {
-    for (const edit of edits) {
-      this.#unproved.set(edit.name, edit);
-    }
+    this.#add(edits.filter((edit) => this.#unproved.get(edit.name) === undefined));
     for (let attempt = 1; ; attempt += 1) {
       try {
-        using _turn = await this.#turn.take(this.#stopping.signal);
-        const overtaken = await this.#proveNow();
+        const overtaken = await this.#look();
         return overtaken.filter((edit) => edits.includes(edit));
       } catch (error) {
         if (this.#stopping.signal.aborted) {
           throw error;
         }
         this.#o.log.warn({ dir: this.#o.port.dirId, err: error }, 'changes of an earlier run still wait');
-        await this.#o.clock.sleep(backoffMs(PROOF_RETRY, attempt, this.#o.random()), this.#stopping.signal);
+        await this.#o.clock.sleep(backoffMs(LOOK_RETRY, attempt, this.#o.random()), this.#stopping.signal);
       }
     }
+  }
+
+  /** Carries out edits whose other half stands, unless somebody has taken up the names since. */
+  async owe(edits: readonly Edit[]): Promise<void> {
+    const names = new Set(this.#waiting.flatMap((ticket) => ticket.change.names));
+    const owed = edits.filter((edit) => !names.has(edit.name) && this.#unproved.get(edit.name) === undefined);
+    await this.#o.edits.save(owed);
+    this.#add(owed);
+    this.lookSoon();
   }
 
   /** Waits for what runs; edits that are not proved stay in the store for the next process. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#proofTimer?.[Symbol.dispose]();
+    this.#timer?.timer[Symbol.dispose]();
     using _turn = await this.#turn.take();
   }
 
@@ -212,12 +230,12 @@ export class DirnodeWriter {
           }
           return;
         } else {
-          await this.#giveUp(round.open, error);
+          await this.#giveUp(round, error);
           return;
         }
       }
     }
-    await this.#giveUp(round.open, new FsError('race', 'another writer of this directory always came first'));
+    await this.#giveUp(round, new FsError('race', 'another writer of this directory always came first'));
   }
 
   /** Looks, decides, answers what is there, writes the rest. True when nothing is left; else the next look tells. */
@@ -229,12 +247,12 @@ export class DirnodeWriter {
       return true; // what a racing writer undid waits for the next proof
     }
     const names = new Set(edits.map((edit) => edit.name));
-    const todo = [...edits, ...this.#undone(state).filter((edit) => !names.has(edit.name))].filter(
+    const todo = [...edits, ...this.undone(state).filter((edit) => !names.has(edit.name))].filter(
       (edit) => standingOf(edit, state.get(edit.name)) === 'open',
     );
     await this.#o.edits.save(round.open.flatMap((ticket) => [...ticket.edits, ...ticket.companions]));
     round.wasSent = true;
-    round.state = await this.#write(todo, state);
+    round.state = await this.#write(todo, state, round.open);
     return false;
   }
 
@@ -263,13 +281,17 @@ export class DirnodeWriter {
   #decide(ticket: Ticket, state: DirnodeState): boolean {
     const { dirId, dirWriteCap } = this.#o.port;
     try {
-      const seen = this.#undone(state).length === 0 ? state : this.#withUndone(state);
-      const decision = ticket.change.decide(seen);
+      const decision = ticket.change.decide(this.#withUndone(state));
       ticket.edits = decision.wants.map(({ name, want }) => {
-        const current = state.get(name);
-        return { dirId, name, dirWriteCap, want, base: current && fingerprint(current) };
+        const old = this.#unproved.get(name);
+        const ours = [
+          ...(old ? [...old.bases, fingerprint(old.want)] : []),
+          ...(this.#tried.get(name) ?? []),
+        ];
+        return { dirId, name, dirWriteCap, want, bases: basesOf([...ours, fingerprint(state.get(name))]) };
       });
       ticket.companions = decision.companions ?? [];
+      ticket.done = 'nothing';
       return true;
     } catch (error) {
       ticket.reject(error);
@@ -279,44 +301,106 @@ export class DirnodeWriter {
 
   async #answer(tickets: readonly Ticket[], state: DirnodeState): Promise<void> {
     const edits = tickets.flatMap((ticket) => ticket.edits);
+    this.#add(edits, state);
     if (this.#o.isSoleWriter) {
-      await this.#o.edits.drop(edits);
-      for (const edit of edits) {
-        this.#unproved.delete(edit.name);
-      }
-    } else {
-      for (const edit of edits) {
-        this.#unproved.set(edit.name, edit);
-        this.#answeredAtMs.set(edit.name, this.#o.clock.monotonicMs());
-      }
-      this.#proveLater(QUIET_MS);
+      await this.#forget(edits);
     }
+    this.#lookLater(LOOK_PAUSE_MS);
     if (edits.length > 0) {
       this.#o.log.debug({ dir: this.#o.port.dirId, edits: edits.length, version: state.version }, 'linked');
     }
+    // An owed edit that somebody else's change has made pointless must not be found by the next process.
+    const owed = tickets.flatMap((ticket) => ticket.change.owed ?? []);
+    await this.#drop(owed.filter((one) => !edits.some((edit) => samePlace(edit, one))));
     for (const ticket of tickets) {
       ticket.resolve();
     }
   }
 
-  async #giveUp(tickets: readonly Ticket[], error: unknown): Promise<void> {
-    const edits = tickets.flatMap((ticket) => [...ticket.edits, ...ticket.companions]);
-    try {
-      await this.#o.edits.drop(edits);
-      // An answered edit that stood under the same name was overwritten in the store: back with it.
-      await this.#o.edits.save(
-        [...this.#unproved.values()].filter((old) => edits.some((edit) => samePlace(edit, old))),
-      );
-    } catch (dropError) {
-      // They stay written down and are tried again by the next process: a refused change may still come true then.
-      this.#o.log.error({ dir: this.#o.port.dirId, err: dropError }, 'refused edits could not be forgotten');
+  /** Refuses the tickets, but for those that the grid has done already or that are owed. */
+  async #giveUp({ open, wasSent }: Round, error: unknown): Promise<void> {
+    const kept = open.filter((ticket) => stands(ticket, error));
+    const refused = open.filter((ticket) => !kept.includes(ticket));
+    for (const ticket of kept) {
+      this.#keep(ticket);
     }
-    for (const ticket of tickets) {
+    try {
+      await this.#drop(refused.flatMap((ticket) => [...ticket.edits, ...ticket.companions]));
+    } catch (storeError) {
+      // They stay written down and are tried again by the next process: a refused change may still come true then.
+      this.#o.log.error({ dir: this.#o.port.dirId, err: storeError }, 'refused edits could not be forgotten');
+    }
+    if (wasSent && isRetryable(error)) {
+      this.#doubt(refused);
+    }
+    for (const ticket of refused) {
       ticket.reject(error);
     }
   }
 
-  async #write(todo: readonly Edit[], before: DirnodeState): Promise<DirnodeState> {
+  /** Answers a change whose edits are written down and that the grid has done, in full or in half. */
+  #keep(ticket: Ticket): void {
+    this.#o.log.info(
+      { dir: this.#o.port.dirId },
+      'the grid went away during a change that stands: it is answered',
+    );
+    this.#add(ticket.edits.length > 0 ? ticket.edits : (ticket.change.owed ?? []));
+    this.#lookLater(backoffMs(LOOK_RETRY, 1, this.#o.random()));
+    ticket.resolve();
+  }
+
+  /** Of these nobody knows: what they tried is known again when it comes, and a half of a move gets its other half. */
+  #doubt(tickets: readonly Ticket[]): void {
+    for (const ticket of tickets) {
+      for (const { name, want } of ticket.edits) {
+        this.#tried.set(name, basesOf([...(this.#tried.get(name) ?? []), fingerprint(want)]));
+      }
+      if (ticket.edits.length + ticket.companions.length > 1) {
+        this.#doubtful.push(ticket);
+        this.#lookLater(backoffMs(LOOK_RETRY, 1, this.#o.random()));
+      }
+    }
+  }
+
+  /** Moves that were refused and whose link is found now get their unlink; the others are forgotten. */
+  async #resolveDoubts(state: DirnodeState): Promise<void> {
+    for (const ticket of this.#doubtful.splice(0)) {
+      const links = ticket.edits.filter((edit) => edit.want !== undefined);
+      if (links.every((edit) => standingOf(edit, state.get(edit.name)) === 'done')) {
+        await this.owe(ticket.edits.filter((edit) => edit.want === undefined));
+        await ticket.change.doneAfterAll?.();
+      }
+    }
+  }
+
+  #add(edits: readonly Edit[], state?: DirnodeState): void {
+    this.#unproved.add(edits, state, this.#o.clock.monotonicMs());
+  }
+
+  /** Takes edits out of the store and out of mind. */
+  async #forget(edits: readonly Edit[]): Promise<void> {
+    this.#unproved.remove(edits);
+    for (const edit of edits) {
+      this.#tried.delete(edit.name);
+    }
+    await this.#drop(edits);
+  }
+
+  /** Takes edits out of the store; an answered one that stood there under the same name comes back. */
+  async #drop(edits: readonly Edit[]): Promise<void> {
+    await this.#o.edits.drop(edits);
+    const { dirId } = this.#o.port;
+    const hidden = edits.flatMap((edit) =>
+      edit.dirId === dirId ? (this.#unproved.get(edit.name) ?? []) : [],
+    );
+    await this.#o.edits.save(hidden);
+  }
+
+  async #write(
+    todo: readonly Edit[],
+    before: DirnodeState,
+    tickets: readonly Ticket[] = [],
+  ): Promise<DirnodeState> {
     const { port } = this.#o;
     const fresh = new Map<string, WantedChild>();
     const replaced = new Map<string, WantedChild>();
@@ -328,97 +412,120 @@ export class DirnodeWriter {
         (before.get(name) === undefined ? fresh : replaced).set(name, want);
       }
     }
+    const note = (done: Ticket['done']): void => {
+      for (const ticket of tickets) {
+        ticket.done = done;
+      }
+    };
     if (fresh.size > 0) {
       await port.link(fresh, false); // its own call: refused whole if a name was taken since we looked
     }
     if (replaced.size > 0) {
       await port.link(replaced, true);
     }
+    note('links');
     for (const name of gone) {
       await port.unlink(name); // after the links, always: dying in between leaves two names, never none
     }
+    note('all');
+    this.#unproved.rewritten(todo, before, this.#o.clock.monotonicMs());
     const writes = Number(fresh.size > 0) + Number(replaced.size > 0) + gone.length;
     return await port.afterWrite({ before, edits: todo, writes });
   }
 
-  /** Answered edits that the grid does not show and nobody else overtook. */
-  #undone(state: DirnodeState): Edit[] {
-    return [...this.#unproved.values()].filter((edit) => standingOf(edit, state.get(edit.name)) === 'open');
-  }
-
   #withUndone(state: DirnodeState): DirnodeState {
-    const undone = new Map(this.#undone(state).map((edit) => [edit.name, edit]));
-    return {
-      version: state.version,
-      get: (name) => {
-        const edit = undone.get(name);
-        return edit ? edit.want : state.get(name);
-      },
+    const undone = new Map(this.undone(state).map((edit) => [edit.name, edit]));
+    const get: DirnodeState['get'] = (name) => {
+      const edit = undone.get(name);
+      return edit ? edit.want : state.get(name);
     };
+    return undone.size === 0 ? state : { ...state, get };
   }
 
-  /** One proof is due at a time: a directory that is always being written is proved all the same. */
-  #proveLater(delayMs: number): void {
-    if (!this.#proofTimer && !this.#stopping.signal.aborted) {
-      this.#proofTimer = this.#o.clock.after(delayMs, () => {
-        this.#proofTimer = undefined;
-        void this.#prove();
-      });
+  /** The listing was found rolled back: what is undone is written again now, not when it would be looked for. */
+  lookSoon(): void {
+    if (this.#unproved.size > 0) {
+      this.#lookAt(this.#o.clock.monotonicMs());
     }
   }
 
-  async #prove(): Promise<void> {
-    using _turn = await this.#turn.take();
+  /** Looks when the next look is due, in `delayMs` at the soonest. */
+  #lookLater(delayMs: number): void {
+    const soonestMs = this.#o.clock.monotonicMs() + delayMs;
+    if (this.#timer && this.#timer.atMs <= soonestMs) {
+      return; // a directory that is always being written is looked at all the same
+    }
+    const dueMs = this.#doubtful.length > 0 ? soonestMs : this.#unproved.nextLookAtMs();
+    if (dueMs !== undefined) {
+      this.#lookAt(Math.max(dueMs, soonestMs));
+    }
+  }
+
+  #lookAt(atMs: number): void {
+    if (this.#stopping.signal.aborted || (this.#timer && this.#timer.atMs <= atMs)) {
+      return;
+    }
+    this.#timer?.timer[Symbol.dispose]();
+    const timer = this.#o.clock.after(atMs - this.#o.clock.monotonicMs(), () => {
+      this.#timer = undefined;
+      void this.#lookAgain();
+    });
+    this.#timer = { atMs, timer };
+  }
+
+  async #lookAgain(): Promise<void> {
     try {
-      await this.#proveNow();
-      this.#failedProofs = 0;
+      await this.#look();
+      this.#failedLooks = 0;
     } catch (error) {
-      this.#failedProofs += 1;
+      if (this.#stopping.signal.aborted) {
+        return;
+      }
+      this.#failedLooks += 1;
       this.#o.log.warn({ dir: this.#o.port.dirId, err: error }, 'answered changes could not be checked yet');
-      this.#proveLater(backoffMs(PROOF_RETRY, this.#failedProofs, this.#o.random()));
+      this.#lookLater(backoffMs(LOOK_RETRY, this.#failedLooks, this.#o.random()));
     }
   }
 
   /** Finds the unproved edits on the grid, writes again what was undone; returns those that others overtook. */
-  async #proveNow(): Promise<readonly Edit[]> {
-    if (this.#unproved.size === 0) {
+  async #look(): Promise<readonly Edit[]> {
+    using _place = await this.#o.looks.take(this.#stopping.signal);
+    using _turn = await this.#turn.take(this.#stopping.signal);
+    if (this.#unproved.size === 0 && this.#doubtful.length === 0) {
       return [];
     }
-    const state = await this.#o.port.refresh(true);
-    const undone = this.#undone(state);
-    const settled = [...this.#unproved.values()].filter(
-      (edit) => !undone.includes(edit) && this.#isQuiet(edit.name),
-    );
-    const overtaken = settled.filter((edit) => standingOf(edit, state.get(edit.name)) === 'overtaken');
+    const { log, port, clock } = this.#o;
+    const state = await port.refresh(true);
+    await this.#resolveDoubts(state);
+    const { proved, overtaken, undone } = this.#unproved.look(state, clock.monotonicMs());
     if (overtaken.length > 0) {
-      this.#o.log.info(
-        { dir: this.#o.port.dirId, names: overtaken.map((edit) => edit.name) },
+      const names = overtaken.map((edit) => edit.name);
+      log.info(
+        { dir: port.dirId, names },
         'names that were written here have been changed by another writer since',
       );
     }
-    await this.#o.edits.drop(settled);
-    for (const edit of settled) {
-      this.#unproved.delete(edit.name);
-      this.#answeredAtMs.delete(edit.name);
-    }
+    await this.#forget([...proved, ...overtaken]);
     if (undone.length > 0) {
-      this.#o.log.warn(
-        { dir: this.#o.port.dirId, edits: undone.length },
-        'writing what another writer undid',
-      );
+      log.warn({ dir: port.dirId, edits: undone.length }, 'writing what another writer undid');
       await this.#write(undone, state);
     }
-    if (this.#unproved.size > 0) {
-      this.#proveLater(QUIET_MS);
-    }
+    this.#lookLater(LOOK_PAUSE_MS);
     return overtaken;
   }
+}
 
-  /** Answered long enough ago that a writer who raced with it has ended. */
-  #isQuiet(name: string): boolean {
-    const sinceMs = this.#answeredAtMs.get(name);
-    return sinceMs === undefined || this.#o.clock.monotonicMs() - sinceMs >= QUIET_MS;
-  }
+function sharesName(one: DirnodeChange, other: DirnodeChange): boolean {
+  return one.names.some((name) => other.names.includes(name));
+}
+
+/** The grid has done it, or so much that the rest must follow: answered even if the grid is away now. */
+function stands(ticket: Ticket, error: unknown): boolean {
+  const hasLink = ticket.edits.some((edit) => edit.want !== undefined);
+  return (
+    ticket.done === 'all' ||
+    (isRetryable(error) && (ticket.change.owed !== undefined || (ticket.done === 'links' && hasLink)))
+  );
 }
 
 /**

@@ -33,15 +33,30 @@ export interface Edit extends EditPlace {
   readonly dirWriteCap: string;
   /** The child wanted; undefined = the name is to be gone. */
   readonly want: WantedChild | undefined;
-  /** Fingerprint of the grid's child that this replaces or removes; undefined = there was none. */
-  readonly base: string | undefined;
+  /**
+   * Fingerprints of what this replaces or removes: the grid's child at that time, and what earlier changes of ours
+   * had there, since a racing writer may bring it back, and a call that was never answered may still put it there.
+   */
+  readonly bases: readonly string[];
   /** This edit waits until that one is done, and falls with it: a MOVE links before it unlinks. */
   readonly after?: EditPlace;
 }
 
-/** Equal for two children that are the same thing on the grid, whatever their metadata. Holds caps: never log it. */
-export function fingerprint(child: Pick<SeenChild, 'kind' | 'writeCap' | 'readCap'>): string {
-  return `${child.kind} ${child.writeCap ?? ''} ${child.readCap ?? ''}`;
+/**
+ * Equal for two children that are the same thing on the grid, whatever their metadata, and for the absence of one.
+ * Holds caps: never log it.
+ */
+export function fingerprint(child: Pick<SeenChild, 'kind' | 'writeCap' | 'readCap'> | undefined): string {
+  return child === undefined ? 'absent' : `${child.kind} ${child.writeCap ?? ''} ${child.readCap ?? ''}`;
+}
+
+/** A name that is written all the time must not make its edit grow. */
+const MAX_BASES = 8;
+
+/** Bases from old to new, each once: the oldest two, which an empty or young directory goes back to, and the newest. */
+export function basesOf(fingerprints: readonly string[]): readonly string[] {
+  const all = [...new Set(fingerprints)];
+  return all.length <= MAX_BASES ? all : [...all.slice(0, 2), ...all.slice(2 - MAX_BASES)];
 }
 
 export function samePlace(a: EditPlace, b: EditPlace): boolean {
@@ -58,9 +73,7 @@ export function standingOf(edit: Edit, current: SeenChild | undefined): Standing
   if (edit.want === undefined ? current === undefined : current?.token === edit.want.token) {
     return 'done';
   }
-  const now = current && fingerprint(current);
+  const now = fingerprint(current);
   // The cap that we want is there already, but without our token: linking it again takes nothing from anybody.
-  return now === edit.base || (edit.want !== undefined && now === fingerprint(edit.want))
-    ? 'open'
-    : 'overtaken';
+  return edit.bases.includes(now) || now === fingerprint(edit.want) ? 'open' : 'overtaken';
 }

@@ -25,6 +25,10 @@ export function checkFraming(request: IncomingMessage): Refusal | undefined {
     // RFC 9112 section 6.1: an encoding that isn't understood; where its body ends is not known.
     return refusal(501, 'no transfer encoding but chunked is understood', { Connection: 'close' });
   }
+  if (encoding !== undefined && request.httpVersionMinor === 0) {
+    // RFC 9112 section 6.1: there are none in HTTP/1.0, and a proxy that knows it sees the body end elsewhere.
+    return refusal(400, 'HTTP/1.0 has no transfer encodings', { Connection: 'close' });
+  }
   const lengthBytes = Number(request.headers['content-length'] ?? 0);
   if (!Number.isSafeInteger(lengthBytes) || (request.method !== 'PUT' && lengthBytes > BODY_MAX_BYTES)) {
     return refusal(413, 'the body is too large');

@@ -40,7 +40,7 @@ export interface HttpServerOptions {
   readonly clock: Clock;
 }
 
-/** What is being answered on a connection. */
+/** A request that is being answered. */
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -48,13 +48,17 @@ interface Exchange {
   isBodyInvited: boolean;
 }
 
+// Requests that a client may send ahead on one connection: known clients send none. Node keeps as many as come, at some
+// kilobytes each, and 30 bytes make one.
+const MAX_AHEAD = 128;
 // How long a client may take to read an answer after which nothing more is read from it.
 const LAST_WORD_MS = 2_000;
 
 export class HttpServer {
   readonly server: Server;
   readonly #options: HttpServerOptions;
-  readonly #exchanges = new Map<Socket, Exchange>();
+  /** What runs on each connection, in the order in which it came; clients may send ahead. */
+  readonly #exchanges = new Map<Socket, readonly Exchange[]>();
   /** Where requests come from: TLS sockets once their handshake is done, plain ones at once. */
   readonly #sockets = new Set<Socket>();
   /** What was accepted from the kernel, handshake or not. */
@@ -80,6 +84,8 @@ export class HttpServer {
       ? createTlsServer({ ...common, ...tls, ALPNProtocols: ['http/1.1'], handshakeTimeout: 10_000 })
       : createServer(common);
     this.server.timeout = limits.idleTimeoutMs;
+    // Bytes are bounded; by number Node would drop the last headers and answer as if they had not come (2,000).
+    this.server.maxHeadersCount = 0;
     this.server.maxConnections = limits.connections;
     this.#listen(tls !== undefined);
   }
@@ -88,7 +94,7 @@ export class HttpServer {
   async stop(): Promise<void> {
     this.#isStopping = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    for (const { response } of this.#exchanges.values()) {
+    for (const { response } of [...this.#exchanges.values()].flat()) {
       if (!response.headersSent) {
         response.setHeader('Connection', 'close');
       }
@@ -125,13 +131,22 @@ export class HttpServer {
       server.on('error', (error) => this.#options.log.error({ err: error }, 'listener failed'));
     });
     server.on('connection', (socket) => track(this.#accepted, socket));
+    // An answer that waits for its turn isn't told of the end.
+    server.on(isTls ? 'secureConnection' : 'connection', (socket) => {
+      socket.once('close', () => this.#exchanges.delete(socket));
+    });
     server.on(isTls ? 'secureConnection' : 'connection', (socket) => track(this.#sockets, socket));
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, isBodyInvited: boolean): void {
     const { socket } = request;
     const exchange: Exchange = { request, response, isBodyInvited };
-    this.#exchanges.set(socket, exchange);
+    const running = this.#running(socket);
+    if (running.length > MAX_AHEAD) {
+      socket.destroy();
+      return;
+    }
+    this.#exchanges.set(socket, [...running, exchange]);
     if (!isBodyInvited) {
       const writeContinue = response.writeContinue.bind(response);
       response.writeContinue = (callback) => {
@@ -139,50 +154,83 @@ export class HttpServer {
         writeContinue(callback);
       };
     }
-    if (this.#isStopping) {
-      response.setHeader('Connection', 'close');
-    }
-    response.once('close', () => {
-      if (this.#exchanges.get(socket) === exchange) {
-        this.#exchanges.delete(socket);
-        if (this.#isStopping) {
-          socket.destroySoon();
-        }
+    response.once('close', () => this.#end(socket, exchange));
+    const answer = (): void => {
+      if (this.#isStopping) {
+        response.setHeader('Connection', 'close');
       }
-    });
-    this.#options.onRequest(request, response);
+      this.#options.onRequest(request, response);
+    };
+    const before = running.at(-1);
+    if (before) {
+      // RFC 9112 section 9.6: what comes behind an answer that closes the connection must not be done.
+      before.response.once('close', () => socket.writable && answer());
+    } else {
+      answer();
+    }
+  }
+
+  #end(socket: Socket, exchange: Exchange): void {
+    const others = this.#running(socket).filter((other) => other !== exchange);
+    if (others.length > 0) {
+      this.#exchanges.set(socket, others);
+      return;
+    }
+    this.#exchanges.delete(socket);
+    if (this.#isStopping) {
+      socket.destroySoon();
+    }
+  }
+
+  #running(socket: Duplex): readonly Exchange[] {
+    return this.#exchanges.get(socket as Socket) ?? [];
   }
 
   /** Nothing came or went for a while: cut the connection, unless it is us whom the client waits for. */
   #idle(socket: Socket): void {
-    const exchange = this.#exchanges.get(socket);
-    if (exchange && !waitsForClient(exchange)) {
+    const running = this.#running(socket);
+    if (!running.every(waitsForClient)) {
       socket.setTimeout(this.#options.limits.idleTimeoutMs);
       return;
     }
-    if (exchange) {
+    if (running.length > 0) {
       this.#options.log.debug('a client made no progress: connection cut');
     }
     socket.destroy();
   }
 
   #malformed(error: Error, socket: Duplex): void {
-    const exchange = this.#exchanges.get(socket as Socket);
     if (this.#refused.has(socket)) {
       return; // more of the same; the connection ends when its last word is read, or soon
     }
     this.#options.log.debug({ code: systemCode(error) }, 'connection with a malformed request, or broken');
-    if (!socket.writable || exchange?.response.headersSent) {
+    if (!socket.writable) {
       socket.destroy();
       return;
     }
-    this.#lastWord(socket, statusLine(systemCode(error)));
+    this.#refused.add(socket);
+    const running = this.#running(socket);
+    const isBodyAtFault = ({ request }: Exchange): boolean => !request.complete;
+    // An answer that has begun to a body that can't be read is cut where it is.
+    const isAnswered = running.some((exchange) => isBodyAtFault(exchange) && exchange.response.headersSent);
+    const head = isAnswered ? undefined : statusLine(systemCode(error));
+    const before = running.filter((exchange) => !isBodyAtFault(exchange)).at(-1);
+    if (before) {
+      // What came before was understood and is done: it gets its own answer first.
+      before.response.once('close', () => this.#lastWord(socket, head));
+    } else {
+      this.#lastWord(socket, head);
+    }
   }
 
-  #lastWord(socket: Duplex, head: string): void {
+  /** Ends the connection with an answer, or with what was sent so far; reads on for a while, so that it arrives. */
+  #lastWord(socket: Duplex, head: string | undefined): void {
+    if (!socket.writable) {
+      return; // it ends already
+    }
     this.#refused.add(socket);
     socket.on('error', () => socket.destroy()); // the client went: there is nobody left to tell
-    socket.end(`${head}Content-Length: 0\r\nConnection: close\r\n\r\n`);
+    socket.end(head === undefined ? undefined : `${head}Content-Length: 0\r\nConnection: close\r\n\r\n`);
     const timer = this.#options.clock.after(LAST_WORD_MS, () => socket.destroy());
     socket.once('close', () => timer[Symbol.dispose]());
   }

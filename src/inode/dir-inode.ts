@@ -4,17 +4,15 @@
 // read, and never a stale listing under a new label. An unchanged directory is never read again.
 import type { Clock } from '../base/clock.ts';
 import { FsError, isRetryable } from '../base/errors.ts';
+import type { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
-import {
-  type DirnodePort,
-  type DirnodeState,
-  DirnodeWriter,
-  type SentWrite,
-} from '../edits/dirnode-write.ts';
-import { type SeenChild, standingOf, type WantedChild } from '../edits/edit.ts';
+import { type DirnodePort, DirnodeWriter, type SentWrite } from '../edits/dirnode-write.ts';
+import type { SeenChild, WantedChild } from '../edits/edit.ts';
 import type { EditStore } from '../edits/edit-store.ts';
+import type { DirnodeState } from '../edits/unproved.ts';
 import type { Child, Grid, Listing } from '../tahoe/grid.ts';
 import { tokenOf } from './edge.ts';
+import { isRolledBack } from './rollback.ts';
 
 /** What all directories of a tree share. */
 export interface DirContext {
@@ -25,6 +23,7 @@ export interface DirContext {
   readonly random: () => number;
   readonly retries: number;
   readonly isSoleWriter: boolean;
+  readonly looks: Limiter;
   readonly slowness: Slowness;
 }
 
@@ -34,9 +33,10 @@ export interface DirContext {
  */
 export class Slowness {
   #untilMs = 0;
+  #isProbing = false;
 
   isSuspected(clock: Clock): boolean {
-    return clock.monotonicMs() < this.#untilMs;
+    return this.#isProbing || clock.monotonicMs() < this.#untilMs;
   }
 
   suspect(clock: Clock): void {
@@ -45,6 +45,21 @@ export class Slowness {
 
   clear(): void {
     this.#untilMs = 0;
+  }
+
+  /** Asks the grid by `call`, unless somebody is asking: each of many would keep a connection from others. */
+  probe(clock: Clock, call: () => Promise<unknown>): void {
+    if (!this.#isProbing) {
+      this.#isProbing = true;
+      call()
+        .then(
+          () => this.clear(),
+          (error: unknown) => isRetryable(error) && this.suspect(clock), // who asked has logged it
+        )
+        .finally(() => {
+          this.#isProbing = false;
+        });
+    }
   }
 }
 
@@ -56,6 +71,8 @@ interface Snapshot {
   readonly listing: Listing;
   /** Undefined: can't be told, so it is read again next time. */
   readonly label: string | undefined;
+  /** It may lack a write of ours: read again whatever the label says. */
+  readonly isSuspect?: boolean;
   readonly provedAtMs: number;
   /** Not read: what was read before, with our own writes applied. Right unless another node wrote in that moment. */
   readonly isGuess: boolean;
@@ -72,6 +89,7 @@ export class DirInode implements DirnodePort {
   #refreshBeganMs = 0;
   /** Goes up with each write of ours: a listing asked for before it says nothing about after it. */
   #epoch = 0;
+  #rollbacks = 0;
   #writer: DirnodeWriter | undefined;
 
   constructor(
@@ -127,6 +145,7 @@ export class DirInode implements DirnodePort {
       random: this.#context.random,
       retries: this.#context.retries,
       isSoleWriter: this.#context.isSoleWriter,
+      looks: this.#context.looks,
     });
     return this.#writer;
   }
@@ -142,23 +161,23 @@ export class DirInode implements DirnodePort {
    */
   async children(maxAgeMs: number, signal?: AbortSignal): Promise<ReadonlyMap<string, Child>> {
     const snapshot = await this.#freshSnapshot(maxAgeMs, signal);
-    return this.#overlaid(snapshot.listing.children);
+    return this.#overlaid(snapshot);
   }
 
   /** As `children`, but never older than `maxAgeMs`: for what a write rests on. */
   async provedChildren(maxAgeMs: number): Promise<ReadonlyMap<string, Child>> {
     const snapshot = this.#snapshot;
     if (snapshot && this.#isFresh(snapshot, maxAgeMs)) {
-      return this.#overlaid(snapshot.listing.children);
+      return this.#overlaid(snapshot);
     }
-    return this.#overlaid((await this.#refreshShared()).listing.children);
+    return this.#overlaid(await this.#refreshShared());
   }
 
   async refresh(isProof: boolean): Promise<DirnodeState> {
     if (isProof && this.#snapshot?.isGuess) {
       this.#forget();
     }
-    return stateOf(await this.#refreshShared());
+    return this.#stateOf(await this.#refreshShared());
   }
 
   async link(children: ReadonlyMap<string, WantedChild>, mayReplace: boolean): Promise<void> {
@@ -202,15 +221,16 @@ export class DirInode implements DirnodePort {
         }
       }
       const listing = { ...this.#snapshot.listing, children };
-      return stateOf(this.#keep(listing, label, !this.#context.isSoleWriter));
+      return this.#stateOf(this.#keep(listing, label, !this.#context.isSoleWriter));
     }
     if (before !== undefined && after !== undefined && after > before + sent.writes) {
       this.#context.log.warn(
         { dir: this.dirId, names: sent.edits.map((edit) => edit.name) },
-        'another node wrote this directory at the same moment: if it changed one of these names, its change may be gone',
+        'another node wrote this directory at the same moment: what it changed may be gone, of these names and of all if the directory was empty',
       );
     }
-    return stateOf(this.#keep(await this.#context.grid.list(this.#strongestCap()), label, false));
+    const listing = await this.#context.grid.list(this.#strongestCap());
+    return this.#stateOf(this.#keepRead(listing, label, await this.#isRolledBack(listing, label)));
   }
 
   #isFresh(snapshot: Snapshot, maxAgeMs: number): boolean {
@@ -223,14 +243,15 @@ export class DirInode implements DirnodePort {
     if (snapshot && this.#isFresh(snapshot, maxAgeMs)) {
       return snapshot;
     }
+    if (snapshot && slowness.isSuspected(clock)) {
+      slowness.probe(clock, () => this.#refreshShared());
+      return snapshot;
+    }
     const refreshed = this.#refreshShared();
     if (!snapshot) {
       return await raceAbort(refreshed, signal);
     }
     refreshed.catch(() => undefined); // whoever waits below hears of it; #refresh has logged it
-    if (slowness.isSuspected(clock)) {
-      return snapshot;
-    }
     const waitMs = Math.max(0, this.#refreshBeganMs + PATIENCE_MS - clock.monotonicMs());
     const calledOff = new AbortController();
     try {
@@ -280,14 +301,16 @@ export class DirInode implements DirnodePort {
       }
       const label = await this.#label();
       this.#context.slowness.clear();
-      if (snapshot && snapshot === this.#snapshot && label !== undefined && label === snapshot.label) {
+      const isKnown = label !== undefined && label === snapshot?.label && !snapshot.isSuspect;
+      if (snapshot && snapshot === this.#snapshot && isKnown) {
         return this.#keep(snapshot.listing, label, snapshot.isGuess);
       }
       const listing = await this.#context.grid.list(this.#strongestCap());
+      const wasRolledBack = await this.#isRolledBack(listing, label);
       if (epoch !== this.#epoch) {
         return { listing, label: undefined, provedAtMs: 0, isGuess: false }; // a write of ours came in between: not to be kept
       }
-      return this.#keep(listing, label, false);
+      return this.#keepRead(listing, label, wasRolledBack);
     } catch (error) {
       if (this.#snapshot) {
         this.#context.log.debug({ dir: this.dirId, err: error }, 'a listing could not be refreshed');
@@ -308,31 +331,58 @@ export class DirInode implements DirnodePort {
     return snapshot;
   }
 
+  /** Whether `listing` can only be there because another node wrote the directory over from an old copy of it. */
+  async #isRolledBack(listing: Listing, label: string | undefined): Promise<boolean> {
+    const before = this.#snapshot;
+    const isSo = (now: string | undefined): boolean =>
+      before !== undefined &&
+      isRolledBack(before.listing.children, listing.children, writesBetween(before.label, now));
+    // The label is older than the listing: writes in between are not in its number.
+    return isSo(label) && isSo(await this.#label());
+  }
+
+  #keepRead(listing: Listing, label: string | undefined, isRolledBack: boolean): Snapshot {
+    if (isRolledBack) {
+      this.#rollbacks += 1;
+      this.#context.log.warn(
+        { dir: this.dirId },
+        'another node wrote this directory over from an old copy of it',
+      );
+      this.#writer?.lookSoon();
+    }
+    return this.#keep(listing, label, false);
+  }
+
+  /** What is at hand may be shown while there is nothing better, and is compared with what is read next. */
   #forget(): void {
     this.#refreshing = undefined;
     if (this.#snapshot) {
-      this.#snapshot = { ...this.#snapshot, label: undefined, provedAtMs: Number.NEGATIVE_INFINITY };
+      this.#snapshot = { ...this.#snapshot, isSuspect: true, provedAtMs: Number.NEGATIVE_INFINITY };
     }
+  }
+
+  #stateOf(snapshot: Snapshot): DirnodeState {
+    const { children } = snapshot.listing;
+    return {
+      version: snapshot.isSuspect ? undefined : snapshot.label,
+      rollbacks: this.#rollbacks,
+      get: (name) => seen(children.get(name)),
+    };
   }
 
   #strongestCap(): string {
     return this.#writeCap ?? this.#readCap;
   }
 
-  /** Answered changes that a racing writer may have undone are shown all the same: they are being written again. */
-  #overlaid(children: ReadonlyMap<string, Child>): ReadonlyMap<string, Child> {
-    const edits = this.#writer?.unproved;
-    if (!edits || edits.size === 0) {
-      return children;
-    }
-    const missing = [...edits.values()].filter(
-      (edit) => standingOf(edit, seen(children.get(edit.name))) === 'open',
-    );
-    if (missing.length === 0) {
+  /** Answered changes that a racing writer has undone are shown all the same: they are being written again. */
+  #overlaid(snapshot: Snapshot): ReadonlyMap<string, Child> {
+    const { children } = snapshot.listing;
+    const undone = this.#writer?.undone(this.#stateOf(snapshot)) ?? [];
+    if (undone.length === 0) {
       return children;
     }
     const overlaid = new Map(children);
-    for (const { name, want } of missing) {
+    for (const { name, want } of undone) {
       if (want === undefined) {
         overlaid.delete(name);
       } else {
@@ -347,13 +397,6 @@ function seen(child: Child | undefined): SeenChild | undefined {
   return child && { ...child, token: tokenOf(child.metadata) };
 }
 
-function stateOf(snapshot: Snapshot): DirnodeState {
-  return {
-    version: snapshot.label,
-    get: (name) => seen(snapshot.listing.children.get(name)),
-  };
-}
-
 /** What the node will say of a child that was linked just now: its own times are its own, these are near them. */
 function linkedNow(want: WantedChild, old: Child | undefined, clock: Clock): Child {
   const nowSeconds = clock.now() / 1000;
@@ -366,6 +409,13 @@ function linkedNow(want: WantedChild, old: Child | undefined, clock: Clock): Chi
 function sequenceNumber(version: string | undefined): number | undefined {
   const digits = version && /^seq(\d+)-/.exec(version)?.[1];
   return digits ? Number(digits) : undefined;
+}
+
+/** Every write of a dirnode makes its number one higher. */
+function writesBetween(before: string | undefined, after: string | undefined): number | undefined {
+  const first = sequenceNumber(before);
+  const last = sequenceNumber(after);
+  return first === undefined || last === undefined ? undefined : last - first;
 }
 
 async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

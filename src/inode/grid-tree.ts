@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError, hasCode } from '../base/errors.ts';
-import { KeyedMutex } from '../base/limiter.ts';
+import { KeyedMutex, Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
 import { isWithin, lastName, showPath, type TreePath } from '../base/path.ts';
 import { SingleFlight } from '../base/single-flight.ts';
@@ -66,6 +66,8 @@ export interface GridTreeOptions {
 
 /** A change rests on listings at most so old, for the way to its directory; the directory itself is always asked. */
 const WAY_MAX_AGE_MS = 1_000;
+/** Answered changes are looked after in so many directories at once, or a hung grid would leave no call for clients. */
+const MAX_LOOKS = 2;
 const SPACE_MAX_AGE_MS = 60_000;
 /** Mutable files in one listing whose size is asked for: one call each. */
 const MAX_MUTABLE_ASKED = 64;
@@ -81,7 +83,7 @@ export class GridTree implements Tree {
 
   constructor(options: GridTreeOptions) {
     this.#o = options;
-    const context: DirContext = { ...options, slowness: new Slowness() };
+    const context: DirContext = { ...options, slowness: new Slowness(), looks: new Limiter(MAX_LOOKS) };
     this.#dirs = new DirTable(context);
     this.#files = new Files(options.grid, options.clock, options.dirCacheTimeMs);
     this.#walker = {
@@ -233,13 +235,18 @@ export class GridTree implements Tree {
       dirWriteCap,
       name: source.name,
       want: undefined,
-      base: fingerprint(child),
+      bases: [fingerprint(child)],
       after: { dirId: target.parent.dir.dirId, name: target.name },
     };
     const want = wantedAgain(child);
-    const changed = await this.#link(target, options, () => want, [unlink]);
-    await source.parent.dir.writer.change({
+    const { writer } = source.parent.dir;
+    const changed = await this.#link(target, options, () => want, {
+      edits: [unlink],
+      doneAfterAll: () => writer.owe([unlink]),
+    });
+    await writer.change({
       names: [source.name],
+      owed: [unlink],
       decide: (state) => {
         const current = state.get(source.name);
         // Somebody put another thing there meanwhile: that one isn't ours to remove.
@@ -295,7 +302,7 @@ export class GridTree implements Tree {
     place: Place,
     options: ChangeOptions & { readonly overwrite?: boolean },
     decide: (current: SeenChild | undefined) => WantedChild,
-    companions: readonly Edit[] = [],
+    otherHalf?: { readonly edits: readonly Edit[]; readonly doneAfterAll: () => Promise<void> },
   ): Promise<Changed> {
     let isNew = true;
     let want: WantedChild | undefined;
@@ -307,8 +314,9 @@ export class GridTree implements Tree {
           this.#mayReplace(place, current, options);
           isNew = current === undefined;
           want = decide(current);
-          return { wants: [{ name: place.name, want }], companions };
+          return { wants: [{ name: place.name, want }], companions: otherHalf?.edits ?? [] };
         },
+        ...(otherHalf ? { doneAfterAll: otherHalf.doneAfterAll } : {}),
       },
       options.signal,
     );

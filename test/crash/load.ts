@@ -11,6 +11,7 @@ export class Worker {
   readonly #client: DavClient;
   readonly #folder: string;
   readonly #random: () => number;
+  readonly #prefix: string;
   /** What was answered. */
   readonly #known = new Map<string, string | undefined>();
   /**
@@ -20,10 +21,12 @@ export class Worker {
   readonly #open = new Map<string, States>();
   answered = 0;
 
-  constructor(client: DavClient, folder: string, random: () => number) {
+  /** Its files are called `prefix` and a number: several workers may share a folder. */
+  constructor(client: DavClient, folder: string, random: () => number, prefix = 'f') {
     this.#client = client;
     this.#folder = folder;
     this.#random = random;
+    this.#prefix = prefix;
   }
 
   /** Makes changes, one after the other, until the server is gone or it is told to stop. */
@@ -90,7 +93,7 @@ export class Worker {
   }
 
   #path(): string {
-    return `${this.#folder}/f${Math.floor(this.#random() * FILES)}`;
+    return `${this.#folder}/${this.#prefix}${Math.floor(this.#random() * FILES)}`;
   }
 }
 

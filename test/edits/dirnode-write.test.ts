@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FsError } from '../../src/base/errors.ts';
+import { Limiter } from '../../src/base/limiter.ts';
 import { createLogger } from '../../src/base/log.ts';
-import type { DirnodePort, DirnodeState, SentWrite } from '../../src/edits/dirnode-write.ts';
+import type { DirnodePort, SentWrite } from '../../src/edits/dirnode-write.ts';
 import { DirnodeWriter } from '../../src/edits/dirnode-write.ts';
-import type { SeenChild, WantedChild } from '../../src/edits/edit.ts';
+import { fingerprint, type SeenChild, type WantedChild } from '../../src/edits/edit.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
+import type { DirnodeState } from '../../src/edits/unproved.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { plainCodec } from '../fakes/plain-codec.ts';
@@ -27,6 +29,7 @@ class FakeDirnode implements DirnodePort {
   readonly children = new Map<string, SeenChild>();
   readonly calls: string[] = [];
   seq = 1;
+  rollbacks = 0;
   /** Run once before (or after) the next call of that name; may throw. */
   readonly before = new Map<string, () => void>();
   readonly after = new Map<string, () => void>();
@@ -60,7 +63,24 @@ class FakeDirnode implements DirnodePort {
 
   #state(): DirnodeState {
     const children = new Map(this.children);
-    return { version: `seq${this.seq}-aaaa`, get: (name) => children.get(name) };
+    const { seq, rollbacks } = this;
+    return { version: `seq${seq}-aaaa`, rollbacks, get: (name) => children.get(name) };
+  }
+
+  /** As a node does that lost a race for the empty dirnode: its one child over all there is. */
+  writeOver(name: string, theirs: SeenChild): void {
+    this.children.clear();
+    this.children.set(name, theirs);
+    this.seq += 1;
+    this.rollbacks += 1;
+  }
+
+  /** From now on each such call fails, until `before` is cleared. */
+  failEach(verb: string, error: Error): void {
+    this.before.set(verb, () => {
+      this.failEach(verb, error);
+      throw error;
+    });
   }
 
   #call<T>(name: string, run: () => T): T {
@@ -92,13 +112,27 @@ function setUp({ isSoleWriter = false, retries = 3 } = {}) {
     random: () => 0.5,
     retries,
     isSoleWriter,
+    looks: new Limiter(2),
   });
   const put = (name: string, cap: string): Promise<void> =>
     writer.change({ names: [name], decide: () => ({ wants: [{ name, want: wanted(cap) }] }) });
   const remove = (name: string): Promise<void> =>
     writer.change({ names: [name], decide: () => ({ wants: [{ name, want: undefined }] }) });
-  return { store, edits, clock, port, writer, put, remove };
+  const rename = (from: string, to: string, cap: string): Promise<void> =>
+    writer.change({
+      names: [from, to],
+      decide: () => ({
+        wants: [
+          { name: to, want: wanted(cap) },
+          { name: from, want: undefined },
+        ],
+      }),
+    });
+  return { store, edits, clock, port, writer, put, remove, rename };
 }
+
+/** After this nothing that was answered is looked for any more. */
+const FORGOTTEN_MS = 60_000;
 
 /** Waits for `promise` while time goes on. */
 async function passing<T>(clock: ManualClock, promise: Promise<T>, ms = 20_000): Promise<T> {
@@ -158,12 +192,17 @@ describe('DirnodeWriter', () => {
     assert.deepEqual(port.calls, ['refresh', 'link new', 'unlink old', 'afterWrite']);
   });
 
-  test('forgets the edit when it was found again after a quiet second', async () => {
-    const { store, put, clock } = setUp();
+  test('looks for what it answered after 1, 4, 12 and 45 s, then forgets it', async () => {
+    const { port, store, put, clock } = setUp();
     await put('a', 'A');
-    assert.equal(store.records.size, 1);
-    await clock.advance(1_100);
-    assert.equal(store.records.size, 0);
+    port.calls.length = 0;
+    const looks: number[] = [];
+    for (let second = 1; second <= 60; second += 1) {
+      await clock.advance(1_000);
+      looks.push(...port.calls.splice(0).map(() => second));
+      assert.equal(store.records.size, second < 45 ? 1 : 0);
+    }
+    assert.deepEqual(looks, [1, 4, 12, 45]);
   });
 
   test('forgets the edit at once as the sole writer', async () => {
@@ -179,8 +218,71 @@ describe('DirnodeWriter', () => {
     port.seq += 1;
     await clock.advance(1_100);
     assert.equal(port.children.get('a')?.readCap, 'A');
-    await clock.advance(1_100);
+    await clock.advance(FORGOTTEN_MS);
     assert.equal(store.records.size, 0);
+  });
+
+  test('writes again what a node took away that had looked at the empty directory', async () => {
+    const { port, put, clock } = setUp();
+    await put('a', 'A');
+    await put('b', 'B');
+    await clock.advance(2_000);
+    port.writeOver('theirs', child('THEIRS'));
+    await clock.advance(2_500);
+    assert.deepEqual([...port.children.keys()].sort(), ['a', 'b', 'theirs']);
+  });
+
+  test('writes the last of several versions again when the directory falls back behind the first', async () => {
+    const { port, put, clock } = setUp();
+    await put('a', 'A');
+    await put('a', 'B');
+    await clock.advance(2_000);
+    port.writeOver('theirs', child('THEIRS'));
+    await clock.advance(2_500);
+    assert.equal(port.children.get('a')?.readCap, 'B');
+  });
+
+  test('removes again what it had removed when the directory falls back to an older version', async () => {
+    const { port, put, remove, clock } = setUp();
+    await put('a', 'A');
+    await put('a', 'B');
+    await remove('a');
+    await clock.advance(2_000);
+    port.writeOver('a', child('A'));
+    await clock.advance(2_500);
+    assert.equal(port.children.has('a'), false);
+  });
+
+  test('leaves what somebody else has removed after it was found', async () => {
+    const { port, put, clock, store } = setUp();
+    await put('a', 'A');
+    await clock.advance(1_100);
+    port.children.delete('a');
+    await clock.advance(4_000);
+    assert.equal(port.children.has('a'), false);
+    assert.equal(store.records.size, 0);
+  });
+
+  test('gives in to somebody who removes a name again and again', async () => {
+    const { port, put, clock, store } = setUp();
+    await put('a', 'A');
+    for (let times = 0; times < 3; times += 1) {
+      port.children.delete('a');
+      await clock.advance(1_100);
+    }
+    assert.equal(port.children.has('a'), false);
+    assert.equal(store.records.size, 0);
+  });
+
+  test('has its version last when a call that was given up comes late', async () => {
+    const { port, put, clock } = setUp();
+    port.failEach('link', new FsError('timeout', 'no answer', { outcomeUnknown: true }));
+    await assert.rejects(passing(clock, put('a', 'LATE')), { code: 'timeout' });
+    port.before.clear();
+    await put('a', 'A');
+    port.children.set('a', child('LATE', 'token of LATE'));
+    await clock.advance(1_100);
+    assert.equal(port.children.get('a')?.readCap, 'A');
   });
 
   test('writes again what was undone before the answer', async () => {
@@ -325,9 +427,9 @@ describe('DirnodeWriter', () => {
     assert.equal(store.records.size, 1);
     port.before.clear();
     port.children.clear();
-    await clock.advance(120_000);
+    await clock.advance(21_000);
     assert.equal(port.children.get('a')?.readCap, 'A');
-    await clock.advance(2_000);
+    await clock.advance(FORGOTTEN_MS);
     assert.equal(store.records.size, 0);
   });
 
@@ -345,6 +447,95 @@ describe('DirnodeWriter', () => {
     assert.equal(port.children.has('a'), false);
   });
 
+  test('answers what the grid has done even when it can not be asked again', async () => {
+    const { port, put, clock, store } = setUp();
+    port.before.set('afterWrite', () => {
+      throw new FsError('unavailable', 'refused');
+    });
+    await put('a', 'A');
+    assert.equal(port.children.get('a')?.readCap, 'A');
+    await clock.advance(FORGOTTEN_MS);
+    assert.equal(store.records.size, 0);
+  });
+
+  test('answers a move whose link stands, and unlinks when the grid is back', async () => {
+    const { port, rename, clock, store, writer } = setUp();
+    port.children.set('old', child('A'));
+    port.failEach('unlink', new FsError('unavailable', 'refused'));
+    await rename('old', 'new', 'A');
+    assert.deepEqual([...port.children.keys()], ['old', 'new']);
+    const seen = await port.refresh();
+    assert.deepEqual(
+      writer.undone(seen).map((edit) => [edit.name, edit.want]),
+      [['old', undefined]],
+      'readers no longer see the old name',
+    );
+    await clock.advance(5_000);
+    port.before.clear();
+    await clock.advance(21_000);
+    assert.deepEqual([...port.children.keys()], ['new']);
+    await clock.advance(FORGOTTEN_MS);
+    assert.equal(store.records.size, 0);
+  });
+
+  test('finishes a move that it refused, where the grid had linked it after all', async () => {
+    const { port, rename, clock, store } = setUp();
+    port.children.set('old', child('A'));
+    port.after.set('link', () => {
+      port.failEach('refresh', new FsError('unavailable', 'refused'));
+      throw new FsError('unavailable', 'connection broke', { outcomeUnknown: true });
+    });
+    await assert.rejects(passing(clock, rename('old', 'new', 'A')), { code: 'unavailable' });
+    assert.equal(store.records.size, 0);
+    port.before.clear();
+    await clock.advance(21_000);
+    assert.deepEqual([...port.children.keys()], ['new']);
+  });
+
+  test('leaves a refused move alone that never reached the grid', async () => {
+    const { port, rename, clock } = setUp();
+    port.children.set('old', child('A'));
+    port.before.set('link', () => {
+      port.failEach('refresh', new FsError('unavailable', 'refused'));
+      throw new FsError('unavailable', 'connection broke', { outcomeUnknown: true });
+    });
+    await assert.rejects(passing(clock, rename('old', 'new', 'A')), { code: 'unavailable' });
+    port.before.clear();
+    await clock.advance(FORGOTTEN_MS);
+    assert.deepEqual([...port.children.keys()], ['old']);
+  });
+
+  test('answers the second half of a move, and does it when the grid is back', async () => {
+    const { port, clock, writer, edits, store } = setUp();
+    port.children.set('old', child('A'));
+    const unlink = {
+      dirId: 'dir',
+      dirWriteCap: 'write cap',
+      name: 'old',
+      want: undefined,
+      bases: [fingerprint(child('A'))],
+    };
+    await edits.save([unlink]); // with the first half
+    port.failEach('refresh', new FsError('unavailable', 'refused'));
+    const decide = () => ({ wants: [{ name: 'old', want: undefined }] });
+    await writer.change({ names: ['old'], owed: [unlink], decide });
+    assert.equal(store.records.size, 1);
+    port.before.clear();
+    await clock.advance(21_000);
+    assert.equal(port.children.size, 0);
+  });
+
+  test('forgets the second half of a move where somebody else has made it pointless', async () => {
+    const { port, writer, edits, store } = setUp();
+    port.children.set('old', child('THEIRS'));
+    const bases = [fingerprint(child('A'))];
+    const unlink = { dirId: 'dir', dirWriteCap: 'write cap', name: 'old', want: undefined, bases };
+    await edits.save([unlink]);
+    await writer.change({ names: ['old'], owed: [unlink], decide: () => ({ wants: [] }) });
+    assert.equal(store.records.size, 0);
+    assert.equal(port.children.size, 1);
+  });
+
   for (const [what, at, after] of [
     ['applies a link that never reached the grid', undefined, 'A'],
     ['is content with a link that had reached it', 'own', 'A'],
@@ -353,7 +544,13 @@ describe('DirnodeWriter', () => {
     test(`adopting ${what}`, async () => {
       const { port, writer, store, edits, clock } = setUp();
       const want = wanted('A');
-      const edit = { dirId: 'dir', dirWriteCap: 'write cap', name: 'a', want, base: undefined };
+      const edit = {
+        dirId: 'dir',
+        dirWriteCap: 'write cap',
+        name: 'a',
+        want,
+        bases: [fingerprint(undefined)],
+      };
       await edits.save([edit]);
       if (at !== undefined) {
         port.children.set('a', at === 'own' ? want : child(at));
@@ -361,7 +558,7 @@ describe('DirnodeWriter', () => {
       const overtaken = await writer.adopt(await edits.all());
       assert.equal(overtaken.length, after === 'THEIRS' ? 1 : 0);
       assert.equal(port.children.get('a')?.readCap, after);
-      await clock.advance(1_100);
+      await clock.advance(FORGOTTEN_MS);
       assert.equal(store.records.size, 0);
     });
   }

@@ -1,0 +1,181 @@
+// Malformed and hostile requests, byte by byte over raw sockets, to one running server: each gets the answer that it must
+// get, and afterwards the server lives and the tree is what it was.
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { DavClient } from './dav-client.ts';
+import { type RawAnswer, readAnswers } from './hostile/answers.ts';
+import { framing } from './hostile/framing.ts';
+import { FIXTURE, type Hostile, type Known, SCRATCH } from './hostile/request.ts';
+import { type ServerProcess, startServer } from './server-process.ts';
+
+/** No answer takes that long: the slowest are those that first wait for a refused body, two seconds. */
+const PATIENCE_MS = 8_000;
+
+let server: ServerProcess;
+let client: DavClient;
+let known: Known;
+/** As it was when all began, and after the request before. */
+let logged: string;
+let original: readonly string[];
+let last: readonly string[];
+
+before(async () => {
+  server = await startServer({ args: ['--baseurl', '/dav'] });
+  const { origin, port } = new URL(server.url);
+  client = new DavClient(origin);
+  for (const [path, content] of FIXTURE) {
+    const isCollection = path.endsWith('/');
+    assert.equal(isCollection ? await client.mkcol(path) : await client.put(path, content), 201, path);
+  }
+  assert.equal(await client.mkcol(SCRATCH), 201);
+  await client.send('PROPPATCH', '/dav/file.txt', {
+    body: '<propertyupdate xmlns="DAV:"><set><prop><kept xmlns="urn:k">kept</kept></prop></set></propertyupdate>',
+  });
+  known = {
+    port: Number(port),
+    tokens: {
+      locked: await lock('/dav/locked.txt'),
+      held: await lock('/dav/held/'),
+      nested: await lock('/dav/nest/locked.txt'),
+    },
+    etag: String((await client.send('HEAD', '/dav/file.txt')).headers['etag']),
+  };
+  logged = server.stderr();
+  original = await treeOf();
+  last = original;
+});
+
+after(async () => {
+  await client[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+/** Locks it for longer than the tests take; gives the token. */
+async function lock(path: string): Promise<string> {
+  const { status, headers } = await client.send('LOCK', path, {
+    headers: { Timeout: 'Second-3600' },
+    body: '<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>',
+  });
+  assert.equal(status, 200);
+  return String(headers['lock-token']).slice(1, -1);
+}
+
+/** Everything that is known of every resource but the scratch ones, down to content (by ETag) and locks. */
+async function treeOf(): Promise<readonly string[]> {
+  const { status, body } = await client.send('PROPFIND', '/dav/', {
+    body: '<propfind xmlns="DAV:"><allprop/><include><lockdiscovery/></include></propfind>',
+  });
+  assert.equal(status, 207);
+  return body
+    .split('\n')
+    .filter((line) => !line.includes(`<D:href>${SCRATCH}`))
+    .map((line) => line.replace(/<D:timeout>[^<]*<\/D:timeout>/, ''))
+    .sort();
+}
+
+/** Sends the bytes and gives all that came until the connection was closed. */
+async function exchange({ bytes, ending }: Hostile): Promise<string> {
+  const socket = connect({ port: known.port, host: '127.0.0.1', allowHalfOpen: true });
+  const pieces: Buffer[] = [];
+  socket.on('data', (piece: Buffer) => pieces.push(piece));
+  socket.on('error', () => undefined); // a reset ends the answer just as well
+  const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
+  let isServers = false;
+  socket.once('end', () => {
+    isServers = true;
+    socket.end();
+  });
+  const sent = Buffer.from(typeof bytes === 'string' ? bytes : bytes(known), 'latin1');
+  if (ending === 'reset') {
+    socket.write(sent, () => setTimeout(() => socket.resetAndDestroy(), 10));
+  } else if (ending === 'end') {
+    socket.end(sent);
+  } else {
+    socket.write(sent);
+  }
+  const hasError = await new Promise<boolean>((resolve) => socket.once('close', resolve));
+  clearTimeout(timer);
+  assert.ok(ending === 'reset' || isServers || hasError, 'the server did not close the connection in time');
+  return ending === 'reset' ? '' : Buffer.concat(pieces).toString('latin1');
+}
+
+/** What holds for every answer, whatever was asked. */
+function checkManners({ headers, body, isWhole }: RawAnswer): void {
+  assert.ok(isWhole, 'the answer is cut');
+  for (const name of headers.keys()) {
+    assert.ok(!name.startsWith('access-control-'), name);
+  }
+  assert.doesNotMatch(body, /\n\s+at .*:\d+:\d+/, 'a stack');
+  assert.doesNotMatch(body, /URI:[A-Z]/, 'a cap');
+}
+
+async function checkAnswers(request: Hostile): Promise<void> {
+  const { bytes, expected, body } = request;
+  const text = await exchange(request);
+  const answers = readAnswers(text, typeof bytes === 'string' && bytes.startsWith('HEAD '));
+  const statuses = answers.map(({ status }) => status).join(' ');
+  const about = text.slice(0, 2000);
+  if (request.ending !== 'reset') {
+    assert.ok(
+      typeof expected === 'string' ? statuses === expected : expected.test(statuses),
+      `${expected}, not ${statuses}: ${about}`,
+    );
+  }
+  answers.forEach(checkManners);
+  const last = answers.at(-1)?.body;
+  if (typeof body === 'string') {
+    assert.equal(last, body);
+  } else if (body !== undefined) {
+    assert.match(last ?? '', body);
+  }
+}
+
+async function checkLife(): Promise<void> {
+  assert.equal((await client.send('GET', '/-/healthz')).body, 'ok\n');
+  assert.equal(await client.get('/dav/dir/a.txt'), 'a');
+}
+
+async function checkTree(): Promise<void> {
+  const [was, is] = [last, await treeOf()];
+  last = is; // what one request spoils, the next is not to be blamed for
+  const difference = [
+    ...was.filter((line) => !is.includes(line)).map((line) => `- ${line}`),
+    ...is.filter((line) => !was.includes(line)).map((line) => `+ ${line}`),
+  ];
+  assert.deepEqual(difference, []);
+}
+
+for (const chapters of [framing]) {
+  for (const [chapter, requests] of chapters) {
+    describe(`a server that is sent odd ${chapter}`, () => {
+      for (const request of requests) {
+        test(`survives ${request.about}`, async () => {
+          try {
+            await checkAnswers(request);
+          } finally {
+            await checkLife();
+            await checkTree();
+          }
+        });
+      }
+    });
+  }
+}
+
+describe('a server that was sent all of them', () => {
+  test('has every file as it was', async () => {
+    assert.deepEqual(await treeOf(), original);
+    for (const [path, content] of FIXTURE) {
+      if (!path.endsWith('/')) {
+        assert.equal(await client.get(path), content, path);
+      }
+    }
+  });
+  test('has logged nothing of it', () => {
+    assert.equal(server.stderr(), logged);
+  });
+  test('ends in peace', async () => {
+    assert.equal(await server.kill('SIGTERM'), 0);
+  });
+});
