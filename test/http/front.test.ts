@@ -165,6 +165,12 @@ describe('startFront, requests', () => {
       400,
     ],
     ['two lengths', `${head('PUT /f HTTP/1.1', 'Content-Length: 5', 'Content-Length: 6')}hello!`, 400],
+    ['chunks in HTTP/1.0', `${head('PUT /f HTTP/1.0', 'Transfer-Encoding: chunked')}0\r\n\r\n`, 400],
+    [
+      'a second Host behind 2,500 headers',
+      head('GET / HTTP/1.1', 'Host: localhost', ...Array<string>(2_500).fill('a:'), 'Host: localhost'),
+      400,
+    ],
     ['a negative length', head('PUT /f HTTP/1.1', 'Content-Length: -1'), 400],
     ['a length with a plus', head('PUT /f HTTP/1.1', 'Content-Length: +5'), 400],
     ['a length beyond 64 bits', head('PUT /f HTTP/1.1', 'Content-Length: 99999999999999999999999'), 400],
@@ -245,6 +251,39 @@ describe('startFront, requests', () => {
   test('answers pipelined requests in order', async () => {
     const pipelined = `GET /1 HTTP/1.1\r\nHost: localhost\r\n\r\n${head('GET /2 HTTP/1.1')}`;
     assert.match((await ask(port, pipelined)).text, /GET \/1 0 -HTTP\/1\.1 200 OK.*GET \/2 0 -$/s);
+  });
+
+  const GET = 'GET /1 HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+  test('answers what came before something malformed, and that last', async () => {
+    const { text } = await ask(port, `${GET}rubbish\r\n\r\n`);
+    assert.match(text, /^HTTP\/1\.1 200 .*GET \/1 0 -HTTP\/1\.1 400 .*\r\n\r\n$/s);
+  });
+
+  test('cuts no answer when the refused body is malformed', async () => {
+    const bytes = `${head('PUT /a%2fb HTTP/1.1', 'Transfer-Encoding: chunked')}zz\r\n`;
+    const { status, text } = await ask(port, bytes);
+    assert.equal(status, 400);
+    assert.match(text, /separator or control character in a name\n$/);
+  });
+
+  test('does nothing of what comes behind an answer that closes the connection', async () => {
+    const asked: string[] = [];
+    const handle = (request: IncomingMessage, response: ServerResponse): void => {
+      asked.push(request.url ?? '');
+      response.end();
+    };
+    await using front = await start({ handle });
+    const twoHosts = GET.replace('/1', '/refused').replace('\r\n', '\r\nHost: localhost\r\n');
+    const { status } = await ask(portOf(front.addresses[0]), `${twoHosts}${GET}`);
+    assert.equal(status, 400);
+    assert.deepEqual(asked, []);
+  });
+
+  test('cuts a client that sends ahead without end', async () => {
+    const { text } = await ask(port, GET.repeat(2_000));
+    assert.ok((text.match(/ 200 OK/g) ?? []).length < 200);
+    assert.equal(await isAlive(port), true);
   });
 
   test('gives the whole answer before it cuts an upload that it does not want', async () => {
