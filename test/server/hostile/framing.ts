@@ -128,7 +128,15 @@ const HEADS: readonly Line[] = [
   ['2,500 headers before the host', raw(GET, ...Array(2500).fill('a:'), ...END), 200],
   [
     '2,500 headers before a condition',
-    raw('DELETE /dav/file.txt HTTP/1.1', 'Host: localhost', ...Array(2500).fill('a:'), 'If-Match: "x"', 'Connection: close', '', ''),
+    raw(
+      'DELETE /dav/file.txt HTTP/1.1',
+      'Host: localhost',
+      ...Array(2500).fill('a:'),
+      'If-Match: "x"',
+      'Connection: close',
+      '',
+      '',
+    ),
     412,
   ],
   [
@@ -238,11 +246,7 @@ const PIPELINES: readonly Line[] = [
     `${keep('PUT /dav/x', 'Host: localhost', 'Content-Length: 0')}${SMUGGLED}`,
     400,
   ],
-  [
-    'a write behind a refused body',
-    `${keep('PUT /dav/dir/', CHUNKED)}${HELLO}${SMUGGLED}`,
-    405,
-  ],
+  ['a write behind a refused body', `${keep('PUT /dav/dir/', CHUNKED)}${HELLO}${SMUGGLED}`, 405],
   ['rubbish behind a request', `${keep('GET /dav/file.txt')}rubbish\r\n\r\n`, '200 400'],
   ['rubbish behind a listing', `${keep('PROPFIND /dav/', 'Depth: 1')}\0\0\0\0`, '207 400'],
   [
