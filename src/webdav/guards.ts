@@ -122,7 +122,11 @@ async function etagOf(exchange: Exchange, url: UrlPath | undefined): Promise<str
   return await ifThere(url, async (path) => (await files.stat(path, exchange.signal)).etag);
 }
 
-async function stepsOf(exchange: Exchange, url: UrlPath | undefined): Promise<readonly Step[] | undefined> {
+/** The way to what `url` names; undefined where nothing can be there, or nothing is locked and nobody needs it. */
+export async function stepsOf(
+  exchange: Exchange,
+  url: UrlPath | undefined,
+): Promise<readonly Step[] | undefined> {
   const { files, locks } = exchange.parts;
   return locks.isEmpty ? undefined : await ifThere(url, (path) => files.trace(path, exchange.signal));
 }

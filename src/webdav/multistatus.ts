@@ -26,6 +26,8 @@ export interface Entry {
   readonly href: string;
   readonly name: string;
   readonly resource: Resource;
+  /** The value of lockdiscovery. */
+  readonly locks: string;
 }
 
 /** What holds for all entries of an answer. */
@@ -88,10 +90,10 @@ export function* multistatus(
 ): Iterable<string> {
   const describe = describerOf(request);
   yield `${XML_HEAD}<D:multistatus xmlns:D="DAV:">\n`;
-  for (const { href, name, resource } of entries) {
+  for (const { href, name, resource, locks } of entries) {
     let description: string;
     try {
-      description = describe({ resource, name, nowMs, space });
+      description = describe({ resource, name, locks, nowMs, space });
     } catch (error) {
       onFailure(error);
       description = statusLine('500 Internal Server Error');

@@ -9,6 +9,7 @@ import {
   parseSeconds,
   settableTime,
 } from './dates.ts';
+import { SUPPORTED_LOCKS } from './lock-xml.ts';
 import { mediaType } from './media-types.ts';
 import { DAV, escapeXml } from './xml-writer.ts';
 
@@ -31,6 +32,8 @@ export interface Shown {
   /** Its name as clients see it; empty for the root. */
   readonly name: string;
   readonly nowMs: number;
+  /** The value of lockdiscovery. */
+  readonly locks: string;
   /** Asked for only where `isAboutSpace` says so. */
   readonly space: Space | undefined;
 }
@@ -51,8 +54,8 @@ const liveProperties: ReadonlyMap<string, LiveProperty> = new Map<string, LivePr
   ['getetag', ({ resource }) => (resource.etag === undefined ? undefined : escapeXml(resource.etag))],
   ['getlastmodified', ({ resource, nowMs }) => httpDate(lastModifiedMs(resource.modifiedAtMs, nowMs))],
   ['creationdate', ({ resource }) => isoDate(resource.createdAtMs)],
-  ['supportedlock', () => ''],
-  ['lockdiscovery', () => ''],
+  ['supportedlock', () => SUPPORTED_LOCKS],
+  ['lockdiscovery', ({ locks }) => locks],
 ]);
 
 // Given where they are asked for by name only (RFC 4331, 3; of 5,000 folders each would say the same).

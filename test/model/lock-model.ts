@@ -115,8 +115,9 @@ export class LockModel {
   }
 
   refresh(path: string, sender: Sender): ReadonlySet<number> {
-    const named = this.covering(path).filter(({ token }) => sender.tokens.includes(token));
-    const [own] = named.filter(({ principal }) => principal === sender.principal);
+    const covering = this.covering(path);
+    const named = sender.tokens.flatMap((token) => covering.find((lock) => lock.token === token) ?? []);
+    const own = named.find(({ principal }) => principal === sender.principal);
     const no = this.#refusals(path, sender, []);
     add(no, 400, sender.tokens.length === 0);
     add(no, 412, named.length === 0);

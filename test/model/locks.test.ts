@@ -217,9 +217,11 @@ class TableSubject implements Subject {
   }
 
   async #refresh(wish: Wish, sender: Sender): Promise<Answer> {
-    const covering = [...this.table.covering(await this.#tree.trace(namesOf(wish.path)))];
-    const named = covering.filter(({ token }) => sender.tokens.includes(token));
-    const [own] = named.filter(({ principal }) => principal === sender.principal);
+    const covering = this.table.covering(await this.#tree.trace(namesOf(wish.path)));
+    const named = sender.tokens
+      .flatMap((each) => this.table.get(each) ?? [])
+      .filter((each) => covering.has(each));
+    const own = named.find(({ principal }) => principal === sender.principal);
     if (own === undefined) {
       return { status: named.length > 0 ? 403 : sender.tokens.length > 0 ? 412 : 400 };
     }
@@ -406,7 +408,7 @@ describe('locks against the model', () => {
         const subject = new TableSubject(await LockTable.open(store, clock), store, clock, tree);
         await play(lenient, subject, tree, clock, tally);
       }),
-      { numRuns: 150 * FACTOR },
+      { numRuns: 150 * FACTOR, includeErrorInReport: true },
     );
     requireAll(tally, ['put 423', 'delete 423', 'move 423', 'lock 207', 'refresh 200', 'refresh 403']);
   });
@@ -423,7 +425,7 @@ describe('locks against the model', () => {
           await play(all, new HttpSubject(table, server), tree, clock, tally);
           assert.deepEqual(server.logged, []);
         }),
-        { numRuns: 40 * FACTOR },
+        { numRuns: 40 * FACTOR, includeErrorInReport: true },
       );
       requireAll(tally, [
         'put 423',

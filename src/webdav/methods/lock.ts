@@ -6,14 +6,8 @@ import type { Guard, Resource, Step } from '../../inode/tree.ts';
 import { type HeaderValues, sendText } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
 import { beginChange, depthOf, guardOf, leaveOf, requireCollection } from '../guards.ts';
-import {
-  activeLocks,
-  blockedBelow,
-  DEFAULT_TIMEOUT_MS,
-  lockCondition,
-  parseLockInfo,
-  timeoutMs,
-} from '../lock-xml.ts';
+import { DEFAULT_TIMEOUT_MS, parseLockInfo, timeoutMs } from '../lock-info.ts';
+import { activeLocks, blockedBelow, lockCondition } from '../lock-xml.ts';
 import type { Lock, LockRequest } from '../locks.ts';
 import { readBody } from '../request-body.ts';
 import { Refusal } from '../status.ts';
@@ -142,8 +136,10 @@ async function refresh(exchange: Exchange, path: TreePath): Promise<void> {
   const { principal, tokens } = leaveOf(exchange);
   const steps = await files.trace(path, exchange.signal);
   guard(await look(exchange, path));
-  const named = [...locks.covering(steps)].filter(({ token }) => tokens.has(token));
-  const [refreshed] = named.filter((covering) => covering.principal === principal);
+  // Of several that are named the first: only one is refreshed at a time.
+  const covering = locks.covering(steps);
+  const named = [...tokens].flatMap((token) => locks.get(token) ?? []).filter((each) => covering.has(each));
+  const refreshed = named.find((each) => each.principal === principal);
   if (refreshed === undefined) {
     throw named.length > 0
       ? new FsError('denied', 'the lock is not yours')

@@ -5,6 +5,7 @@ import { sendPieces } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Depth, depthOf, requireCollection } from '../guards.ts';
 import { encodeName } from '../hrefs.ts';
+import { LockDiscovery } from '../lock-discovery.ts';
 import { asksForSpace, type Entry, multistatus, type Occasion, parsePropfind } from '../multistatus.ts';
 import { shownName } from '../names.ts';
 import { readBody } from '../request-body.ts';
@@ -18,7 +19,8 @@ export async function propfind(exchange: Exchange): Promise<void> {
   const depth = depthOf(exchange);
   const wanted = parsePropfind(await readBody(exchange, XML_MAX_BYTES));
   const found = await read(exchange, depth);
-  const entries = 'view' in found ? entriesOf(exchange, found) : [self(exchange, found)];
+  const locks = await LockDiscovery.open(exchange);
+  const entries = 'view' in found ? entriesOf(exchange, found, locks) : [self(exchange, found, locks)];
   const { clock, log } = exchange.parts;
   const occasion: Occasion = {
     nowMs: clock.now(),
@@ -65,19 +67,20 @@ async function read(exchange: Exchange, depth: Depth): Promise<Resource | Snapsh
 }
 
 /** The resource asked for, by the name that it was asked for with: clients look for their own spelling. */
-function self(exchange: Exchange, resource: Resource): Entry {
+function self(exchange: Exchange, resource: Resource, locks: LockDiscovery): Entry {
   return {
     href: exchange.href(resource.kind === 'directory'),
     name: exchange.url.names.at(-1) ?? '',
     resource,
+    locks: locks.valueFor(resource),
   };
 }
 
 /** Parents before children. A stack of its own, because directories may lie deeper than generators can be nested. */
-function* entriesOf(exchange: Exchange, snapshot: Snapshot): Iterable<Entry> {
-  const top = self(exchange, snapshot.view.self);
+function* entriesOf(exchange: Exchange, whole: Snapshot, locksAbove: LockDiscovery): Iterable<Entry> {
+  const top = self(exchange, whole.view.self, locksAbove);
   yield top;
-  const open = [{ snapshot, href: top.href, children: snapshot.view.children()[Symbol.iterator]() }];
+  const open = [level(whole, top.href, locksAbove)];
   const isInRoot = (): boolean => open.length === 1 && exchange.url.names.length === 0;
   for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
     const next = at.children.next();
@@ -88,10 +91,23 @@ function* entriesOf(exchange: Exchange, snapshot: Snapshot): Iterable<Entry> {
     const resource = next.value;
     const name = shownName(resource.name, isInRoot());
     const href = `${at.href}${encodeName(name)}${resource.kind === 'directory' ? '/' : ''}`;
-    yield { href, name, resource };
+    yield { href, name, resource, locks: at.locks.valueFor(resource) };
     const below = at.snapshot.entered.get(resource.name);
     if (below !== undefined) {
-      open.push({ snapshot: below, href, children: below.view.children()[Symbol.iterator]() });
+      open.push(level(below, href, at.locks));
     }
   }
+}
+
+/** A directory whose entries are being written down. */
+interface Level {
+  readonly snapshot: Snapshot;
+  readonly href: string;
+  readonly children: Iterator<Resource>;
+  readonly locks: LockDiscovery;
+}
+
+function level(snapshot: Snapshot, href: string, locksAbove: LockDiscovery): Level {
+  const { view } = snapshot;
+  return { snapshot, href, children: view.children()[Symbol.iterator](), locks: locksAbove.below(view.self) };
 }

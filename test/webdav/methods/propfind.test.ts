@@ -71,7 +71,8 @@ describe('PROPFIND', () => {
         '{DAV:}getetag': etag,
         '{DAV:}getlastmodified': 'Sat, 01 Mar 2025 11:59:59 GMT',
         '{DAV:}creationdate': '2001-01-01T00:00:00Z',
-        '{DAV:}supportedlock': '',
+        '{DAV:}supportedlock':
+          '<lockentry><lockscope><exclusive><locktype><write><lockentry><lockscope><shared><locktype><write>',
         '{DAV:}lockdiscovery': '',
       },
       missing: [],
