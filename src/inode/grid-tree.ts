@@ -366,12 +366,14 @@ export class GridTree implements Tree {
             throw new FsError('not-found', `nothing there any more: ${showPath(path)}`);
           }
           this.#guardAgain(place, current, options);
-          want = wantedWithProperties(current, this.#files.factsAtHand(current), (mark) =>
-            decide(
-              describeChild(place.parent, place.name, current, { ...this.#files.factsAtHand(current), mark }),
-            ),
-          );
-          return { wants: [{ name: place.name, want }] };
+          const facts = this.#files.factsAtHand(current);
+          let isChange = false;
+          want = wantedWithProperties(current, facts, (mark) => {
+            const values = decide(describeChild(place.parent, place.name, current, { ...facts, mark }));
+            isChange = Object.keys(values).length > 0;
+            return values;
+          });
+          return { wants: isChange ? [{ name: place.name, want }] : [] };
         },
       },
       options.signal,
@@ -563,7 +565,9 @@ export class GridTree implements Tree {
   async #askMutableSizes(children: ReadonlyMap<string, Child>): Promise<void> {
     const asked: Child[] = [];
     for (const child of children.values()) {
-      if (child.kind === 'file' && isMutable(child) && asked.length < MAX_MUTABLE_ASKED) {
+      // Of most it is known without taking the cap apart again.
+      const isKnown = child.kind !== 'file' || this.#files.factsAtHand(child).sizeBytes !== undefined;
+      if (!isKnown && isMutable(child) && asked.length < MAX_MUTABLE_ASKED) {
         asked.push(child);
       }
     }
