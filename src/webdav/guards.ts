@@ -30,25 +30,34 @@ export function validatorsOf(resource: Resource, nowMs: number): Validators {
 
 /** The guard for what the request names: its conditions. Throws bad-request for an If header that can't be read. */
 export async function guardOf(exchange: Exchange): Promise<Guard> {
-  const { headers } = exchange.request;
-  const { locks } = exchange.parts;
-  const ifHeader = ifHeaderOf(exchange);
-  const others = ifHeader === undefined ? new Map<string, Looked>() : await lookElsewhere(exchange, ifHeader);
-  const asksForLocks = ifHeader !== undefined && submittedTokens(ifHeader).size > 0;
-  const steps = asksForLocks ? await stepsOf(exchange, exchange.url) : undefined;
+  const ifGuard = await ifGuardOf(exchange);
   return (current) => {
     const now = exchange.parts.clock.now();
     const validators = current === undefined ? undefined : validatorsOf(current, now);
-    if (checkConditions(headers, validators, false) !== 'proceed') {
+    if (checkConditions(exchange.request.headers, validators, false) !== 'proceed') {
       throw new FsError('precondition', 'a condition of the request does not hold');
     }
+    ifGuard(current);
+  };
+}
+
+/** As `guardOf`, for the If header alone: it counts whatever the method. */
+export async function ifGuardOf(exchange: Exchange): Promise<Guard> {
+  const ifHeader = ifHeaderOf(exchange);
+  if (ifHeader === undefined) {
+    return () => undefined;
+  }
+  const { locks } = exchange.parts;
+  const others = await lookElsewhere(exchange, ifHeader);
+  const steps = submittedTokens(ifHeader).size > 0 ? await stepsOf(exchange, exchange.url) : undefined;
+  return (current) => {
     const own: Looked = { etag: current?.etag, steps };
     const stateOf = (resource: string | undefined): ResourceState => {
       const looked = (resource === undefined ? undefined : others.get(resource)) ?? own;
       const covering = looked.steps === undefined ? [] : locks.covering(looked.steps);
       return { etag: looked.etag, tokens: new Set(Array.from(covering, ({ token }) => token)) };
     };
-    if (ifHeader !== undefined && !isIfTrue(ifHeader, stateOf)) {
+    if (!isIfTrue(ifHeader, stateOf)) {
       throw new FsError('precondition', 'the if header of the request does not hold');
     }
   };

@@ -18,7 +18,7 @@ const odd: ReadonlyArray<readonly [request: string, status: number]> = [
   ['GET /%2e%2e/etc HTTP/1.1', 400],
   ['GET http://[bad/x HTTP/1.1', 400],
   ['DELETE /#file HTTP/1.1', 400],
-  ['GET /file HTTP/1.1\r\nIf: (<token>)', 200],
+  ['GET /file HTTP/1.1\r\nIf: (<token>)', 412],
   ['PUT /file HTTP/1.1\r\nIf: </x> (Not)\r\nContent-Length: 0', 400],
   ['DELETE /file HTTP/1.1\r\nIf: (<token>)', 412],
   ['DELETE /file HTTP/1.1\r\nIf: <http://[bad/x> (["y"])', 412],

@@ -9,7 +9,7 @@ import { sendEmpty, sendPieces, startAnswer } from '../answers.ts';
 import { checkConditions, isRangeWanted, requestedRange, type Validators } from '../conditions.ts';
 import { httpDate } from '../dates.ts';
 import { clientGone, type Exchange } from '../exchange.ts';
-import { validatorsOf } from '../guards.ts';
+import { ifGuardOf, validatorsOf } from '../guards.ts';
 import { LISTING_HEADERS, LISTING_TYPE, listingPage } from '../listing-page.ts';
 import { mediaType } from '../media-types.ts';
 import { Refusal } from '../status.ts';
@@ -40,6 +40,7 @@ export async function get(exchange: Exchange): Promise<void> {
 async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
   const { headers } = exchange.request;
   const { resource } = file;
+  (await ifGuardOf(exchange))(resource);
   const now = exchange.parts.clock.now();
   const validators = validatorsOf(resource, now);
   const head = validatorHeaders(validators);
@@ -137,6 +138,7 @@ async function sendBody(exchange: Exchange, body: Readable, lengthBytes: number)
 
 async function sendListing(exchange: Exchange): Promise<void> {
   const view = await exchange.parts.files.list(exchange.readPath(), exchange.signal);
+  (await ifGuardOf(exchange))(view.self);
   const head = {
     'Last-Modified': httpDate(validatorsOf(view.self, exchange.parts.clock.now()).lastModifiedMs),
   };

@@ -3,7 +3,7 @@ import { hasCode } from '../../base/errors.ts';
 import type { Resource, Space } from '../../inode/tree.ts';
 import { sendPieces } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
-import { type Depth, depthOf, requireCollection } from '../guards.ts';
+import { type Depth, depthOf, ifGuardOf, requireCollection } from '../guards.ts';
 import { encodeName } from '../hrefs.ts';
 import { LockDiscovery } from '../lock-discovery.ts';
 import { asksForSpace, type Entry, multistatus, type Occasion, parsePropfind } from '../multistatus.ts';
@@ -19,6 +19,7 @@ export async function propfind(exchange: Exchange): Promise<void> {
   const depth = depthOf(exchange);
   const wanted = parsePropfind(await readBody(exchange, XML_MAX_BYTES));
   const found = await read(exchange, depth);
+  (await ifGuardOf(exchange))('view' in found ? found.view.self : found);
   const locks = await LockDiscovery.open(exchange);
   const entries = 'view' in found ? entriesOf(exchange, found, locks) : [self(exchange, found, locks)];
   const { clock, log } = exchange.parts;
