@@ -4,6 +4,8 @@
 const IMPOSSIBLE = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|\p{Surrogate}/gu;
 const SPECIAL = /[&<>"\r]/;
 const ANY = /[&<>"\r]/g;
+// Most of what is written, found out at a third of the price.
+const PLAIN = /^[ !#-%'-;=?-~]*$/;
 
 const escapes: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -15,6 +17,9 @@ const escapes: Readonly<Record<string, string>> = {
 
 /** `text` for an element's content or a double-quoted attribute, in XML as in HTML. */
 export function escapeXml(text: string): string {
+  if (PLAIN.test(text)) {
+    return text;
+  }
   const clean = text.replace(IMPOSSIBLE, '\uFFFD');
   return SPECIAL.test(clean) ? clean.replace(ANY, (char) => escapes[char] ?? char) : clean;
 }

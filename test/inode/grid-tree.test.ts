@@ -454,6 +454,16 @@ describe('GridTree properties', () => {
     );
   });
 
+  test('writes nothing where nothing is said, and gives the same objects again', async () => {
+    await put(tree, '/f', 'x');
+    const { deadProperties } = await tree.setProperties(at('/f'), () => ({ deadProperties: [colour] }));
+    const { versions } = await grid.check(made.rootCap);
+    const seen = await tree.setProperties(at('/f'), () => ({}));
+    assert.deepEqual(seen.deadProperties, deadProperties);
+    assert.deepEqual((await grid.check(made.rootCap)).versions, versions);
+    assert.equal((await tree.stat(at('/f'))).deadProperties[0], seen.deadProperties[0]);
+  });
+
   test('refuses more than an edge may carry, and what has no edge', async () => {
     await put(tree, '/f', 'x');
     const large = { ...colour, xml: 'x'.repeat(17_000) };
