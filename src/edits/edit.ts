@@ -70,10 +70,17 @@ export type Standing =
   | 'overtaken'; // the grid has something else: somebody changed the same name
 
 export function standingOf(edit: Edit, current: SeenChild | undefined): Standing {
-  if (edit.want === undefined ? current === undefined : current?.token === edit.want.token) {
+  const { want } = edit;
+  if (want === undefined || current === undefined ? want === current : isOurs(want, current)) {
     return 'done';
   }
   const now = fingerprint(current);
   // The cap that we want is there already, but without our token: linking it again takes nothing from anybody.
-  return edit.bases.includes(now) || now === fingerprint(edit.want) ? 'open' : 'overtaken';
+  return edit.bases.includes(now) || now === fingerprint(want) ? 'open' : 'overtaken';
+}
+
+/** The token alone says little: a node that puts another file at the name keeps the metadata. */
+function isOurs(want: WantedChild, current: SeenChild): boolean {
+  // What the node knows nothing of it gives back in words of its own.
+  return current.token === want.token && (current.kind === 'unknown' || current.readCap === want.readCap);
 }

@@ -78,12 +78,13 @@ export class GridTree implements Tree {
   readonly #walker: Walker;
   readonly #files: Files;
   readonly #making = new KeyedMutex();
+  readonly #slowness = new Slowness();
   readonly #spaceAsked = new SingleFlight<string, GridSpace>();
   #space: { readonly atMs: number; readonly availableBytes: number | undefined } | undefined;
 
   constructor(options: GridTreeOptions) {
     this.#o = options;
-    const context: DirContext = { ...options, slowness: new Slowness(), looks: new Limiter(MAX_LOOKS) };
+    const context: DirContext = { ...options, slowness: this.#slowness, looks: new Limiter(MAX_LOOKS) };
     this.#dirs = new DirTable(context);
     this.#files = new Files(options.grid, options.clock, options.dirCacheTimeMs);
     this.#walker = {
@@ -521,8 +522,15 @@ export class GridTree implements Tree {
       isStrict: true,
       signal: options.signal,
     };
-    const last = isSource ? way : this.#forReading(options.signal);
-    const place = await locate(this.#walker, path, way, last).catch((error: unknown) => {
+    const find = async (): Promise<Place> => {
+      const isStrict = isSource || this.#slowness.isSuspected(this.#o.clock);
+      const place = await locate(this.#walker, path, way, isStrict ? way : this.#forReading(options.signal));
+      // A grid that does not answer is found out here, not by 75 s of waiting for what is done with a whole body.
+      return !isStrict && this.#slowness.isSuspected(this.#o.clock)
+        ? await locate(this.#walker, path, way)
+        : place;
+    };
+    const place = await find().catch((error: unknown) => {
       const code = isSource ? 'not-found' : 'parent-missing';
       throw hasCode(error, 'not-found') ? new FsError(code, error.message, { cause: error }) : error;
     });

@@ -7,6 +7,8 @@ import { WebApi } from '../contract/web-api-client.ts';
 
 export interface TemporaryGateway extends AsyncDisposable {
   readonly dataDir: string;
+  /** Where the one that runs now listens. */
+  readonly url: string;
   /** Of the gateway that runs now. */
   readonly api: WebApi;
   /** Closes it, and starts another one over the same directory after `between`. */
@@ -22,11 +24,14 @@ export async function startTemporaryGateway(): Promise<TemporaryGateway> {
       await api[Symbol.asyncDispose]();
       await gateway.close();
     };
-    return { api, close };
+    return { api, close, url: gateway.url };
   };
   let running = await start();
   return {
     dataDir,
+    get url() {
+      return running.url;
+    },
     get api() {
       return running.api;
     },
