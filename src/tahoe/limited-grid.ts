@@ -40,7 +40,10 @@ export class LimitedGrid implements Grid {
   /** Listings hold the node up: never the last place. */
   readonly #listings: Lane;
   readonly #questions: Lane;
+  /** As slow as who sends them: three that stall must not keep others from writing. */
   readonly #uploads: Lane;
+  /** Bodies that are here already; the node is all they wait for. */
+  readonly #smallUploads: Lane;
   readonly #links: Lane;
 
   constructor(inner: Grid, maxConnections: number) {
@@ -50,11 +53,13 @@ export class LimitedGrid implements Grid {
     const allReads = new Limiter(reads);
     const mostReads = new Limiter(Math.max(1, reads - 1));
     const allWrites = new Limiter(writes);
+    const mostWrites = new Limiter(Math.max(1, writes - 1));
     this.#questions = [allReads];
     this.#listings = [mostReads, allReads];
     this.#downloads = [new Limiter(Math.max(1, reads - 2)), mostReads, allReads];
     this.#links = [allWrites];
-    this.#uploads = [new Limiter(Math.max(1, writes - 2)), allWrites];
+    this.#smallUploads = [mostWrites, allWrites];
+    this.#uploads = [new Limiter(Math.max(1, writes - 2)), mostWrites, allWrites];
   }
 
   /** The place is held until the stream is closed. */
@@ -120,7 +125,7 @@ export class LimitedGrid implements Grid {
   /** A body that never got a place is destroyed all the same: it is ours. */
   async #withBody<T>(body: UploadBody, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
     try {
-      return await within(this.#uploads, signal, call);
+      return await within('bytes' in body ? this.#smallUploads : this.#uploads, signal, call);
     } finally {
       if ('stream' in body && !body.stream.destroyed) {
         body.stream.on('error', () => undefined).destroy();

@@ -68,4 +68,30 @@ describe('streaming', () => {
       assert.ok(Buffer.from(await body.arrayBuffer()).equals(CONTENT));
     });
   });
+
+  test('keeps others writing while uploads stall', async () => {
+    await using server = await startServer();
+    const stalled = Array.from({ length: 10 }, (_, i) => {
+      const put = openRequest(`${server.url}stalled-${i}`, {
+        method: 'PUT',
+        headers: { 'content-length': CONTENT.length },
+      });
+      put.on('error', () => undefined); // cut off at the end of the test
+      put.write(CONTENT.subarray(0, 1 << 20));
+      return put;
+    });
+    await delay(500); // until they hold what they can get hold of
+    for (const [method, name, body] of [
+      ['PUT', 'small', CONTENT.subarray(0, 3_000)],
+      ['PUT', 'smaller', Buffer.from('x')],
+      ['MKCOL', 'collection', null],
+    ] as const) {
+      const answer = await request(server.url + name, { method, body, headersTimeout: 20_000 });
+      assert.equal(answer.statusCode, 201);
+      await answer.body.dump();
+    }
+    for (const put of stalled) {
+      put.destroy();
+    }
+  });
 });

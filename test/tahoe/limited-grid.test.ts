@@ -89,15 +89,19 @@ describe('LimitedGrid', () => {
     await inner.letAllGo([...lists, ...checks, ...downloads]);
   });
 
-  test('leaves places for links beside uploads', async () => {
+  test('leaves a place for a link whatever else is written, and for a small upload beside streams', async () => {
     const inner = new WaitingGrid();
     const grid = new LimitedGrid(inner, 10); // 5 for writes
-    const uploads = times(9, () => grid.upload({ bytes: Buffer.alloc(1) }));
+    const streams = times(9, () => grid.upload({ stream: Readable.from([]), sizeBytes: 100 }));
     await settle();
+    assert.equal(inner.count('upload'), 3);
+    const small = times(9, () => grid.upload({ bytes: Buffer.alloc(100) }));
+    await settle();
+    assert.equal(inner.count('upload'), 4);
     const links = times(9, () => grid.unlink(cap, 'x'));
     await settle();
-    assert.deepEqual([inner.count('upload'), inner.count('unlink')], [3, 2]);
-    await inner.letAllGo([...uploads, ...links]);
+    assert.equal(inner.count('unlink'), 1);
+    await inner.letAllGo([...streams, ...small, ...links]);
   });
 
   test('lets everything through one after the other where one connection is all', async () => {
