@@ -5,7 +5,7 @@ import type { DeadProperty, Resource } from '../inode/tree.ts';
 import { parseHttpDate } from './dates.ts';
 import { MICROSOFT, settingOf } from './properties.ts';
 import { parseXml, textOf, type XmlElement } from './xml-reader.ts';
-import { DAV, escapeAttribute, escapeXml, XML } from './xml-writer.ts';
+import { DAV, escapeAttribute, escapeXml, isPlain, tagsOf, XML } from './xml-writer.ts';
 
 /** `lang`: the language in scope where the element stood (`xml:lang` of an element around it). */
 export function deadProperty(element: XmlElement, lang: string | undefined): DeadProperty {
@@ -30,7 +30,7 @@ function standalone(root: XmlElement): string {
   let declarations = '';
   const declare = (uri: string): void => {
     if (!prefixes.has(uri)) {
-      const prefix = uri === DAV ? 'D' : `x${prefixes.size - 1}`;
+      const prefix = uri === DAV ? 'D' : `x${prefixes.size === 2 ? '' : prefixes.size}`;
       prefixes.set(uri, `${prefix}:`);
       declarations += ` xmlns:${prefix}="${escapeAttribute(uri)}"`;
     }
@@ -79,16 +79,37 @@ function readingOf(property: DeadProperty): Reading {
   return reading;
 }
 
-function read({ uri, local, xml }: DeadProperty): Reading {
+function read(property: DeadProperty): Reading {
+  const { uri, local } = property;
+  const isKept = settingOf(property)?.isKept === true;
+  const text = isKept ? (plainText(property) ?? parsedText(property)) : undefined;
+  const isTime = uri === MICROSOFT && local === 'Win32LastModifiedTime';
+  return {
+    isSound: text !== undefined,
+    modifiedAtMs: isTime && text !== undefined ? parseHttpDate(text) : undefined,
+  };
+}
+
+const PLAIN_NAME = /^[A-Za-z_][\w.-]*$/;
+
+/** Text of an element as most are, told without a parser: that takes 50 us, for each of thousands of files. */
+function plainText({ uri, local, xml }: DeadProperty): string | undefined {
+  if (uri === DAV || uri.length > 100 || !isPlain(uri) || !PLAIN_NAME.test(local)) {
+    return undefined;
+  }
+  const { open, close } = tagsOf(uri, local);
+  const text =
+    xml.startsWith(open) && xml.endsWith(close) ? xml.slice(open.length, -close.length) : undefined;
+  return text !== undefined && isPlain(text) ? text : undefined;
+}
+
+/** Undefined for what isn't an element of the name. */
+function parsedText({ uri, local, xml }: DeadProperty): string | undefined {
   try {
     const root = parseXml(Buffer.from(xml));
-    const isTime = uri === MICROSOFT && local === 'Win32LastModifiedTime';
-    return {
-      isSound: root.uri === uri && root.local === local && settingOf(root)?.isKept === true,
-      modifiedAtMs: isTime ? parseHttpDate(textOf(root)) : undefined,
-    };
+    return root.uri === uri && root.local === local ? textOf(root) : undefined;
   } catch {
-    return { isSound: false, modifiedAtMs: undefined }; // no element at all: nobody is shown it
+    return undefined; // no element at all: nobody is shown it
   }
 }
 

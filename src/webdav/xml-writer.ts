@@ -15,9 +15,14 @@ const escapes: Readonly<Record<string, string>> = {
   '\r': '&#13;', // a bare one would be read back as a line feed
 };
 
+/** True for text that is the same in XML, whether in an element or an attribute. Other text may be too. */
+export function isPlain(text: string): boolean {
+  return PLAIN.test(text);
+}
+
 /** `text` for an element's content or a double-quoted attribute, in XML as in HTML. */
 export function escapeXml(text: string): string {
-  if (PLAIN.test(text)) {
+  if (isPlain(text)) {
     return text;
   }
   const clean = text.replace(IMPOSSIBLE, '\uFFFD');

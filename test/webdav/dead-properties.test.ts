@@ -18,7 +18,7 @@ describe('deadProperty', () => {
         const property = deadProperty(element, undefined);
         assert.deepEqual([property.uri, property.local], [element.uri, element.local]);
         assert.deepEqual(normal(parsed(property.xml)), element);
-        const [inside] = parsed(`<D:p xmlns:D="DAV:" xmlns:x1="urn:other">${property.xml}</D:p>`).content;
+        const [inside] = parsed(`<D:p xmlns:D="DAV:" xmlns:x="urn:other">${property.xml}</D:p>`).content;
         assert.deepEqual(normal(inside as XmlElement), element);
         assert.ok(canBeKept(property));
       }),
@@ -33,7 +33,7 @@ describe('deadProperty', () => {
     ['<a xml:lang=""/>', 'de', '<a xml:lang=""/>'],
     ['<a/>', '', '<a xml:lang=""/>'],
     ['<a xmlns="DAV:"> x </a>', undefined, '<D:a xmlns:D="DAV:"> x </D:a>'],
-    ['<y:a xmlns:y="urn:y"><y:b/><b/></y:a>', undefined, '<x1:a xmlns:x1="urn:y"><x1:b/><b/></x1:a>'],
+    ['<y:a xmlns:y="urn:y"><y:b/><b/></y:a>', undefined, '<x:a xmlns:x="urn:y"><x:b/><b/></x:a>'],
     ['<xml:a/>', undefined, '<xml:a/>'],
     ['<a><!-- c --><![CDATA[<]]>&#13;<?p?></a>', undefined, '<a>&lt;&#13;</a>'],
     ['<a b="&#10;&#9;&quot;"/>', undefined, '<a b="&#10;&#9;&quot;"/>'],
@@ -84,6 +84,11 @@ describe('deadPropertiesOf', () => {
     ['two elements', { uri: '', local: 'a', xml: '<a/><a/>' }],
     ['an end of what is around it', { uri: '', local: 'a', xml: '</D:prop><a/>' }],
     ['a document type', { uri: '', local: 'a', xml: '<!DOCTYPE a><a/>' }],
+    ['plain text that ends too early', { uri: 'urn:x', local: 'a', xml: '<x:a xmlns:x="urn:x">' }],
+    ['plain text and more', { uri: 'urn:x', local: 'a', xml: '<x:a xmlns:x="urn:x">1</x:a><x:a/></x:a>' }],
+    ['a reference to nothing', { uri: 'urn:x', local: 'a', xml: '<x:a xmlns:x="urn:x">&b;</x:a>' }],
+    ['a control character', { uri: 'urn:x', local: 'a', xml: '<x:a xmlns:x="urn:x">\x01</x:a>' }],
+    ['a name with a tag in it', { uri: '', local: 'a><b/', xml: '<a><b/></a><b/>' }],
     ['another name', { uri: '', local: 'a', xml: '<b/>' }],
     ['another namespace', { uri: 'urn:x', local: 'a', xml: '<a/>' }],
     ['a prefix that is bound only around it', { uri: 'DAV:', local: 'a', xml: '<D:a/>' }],
@@ -91,6 +96,18 @@ describe('deadPropertiesOf', () => {
   ] as const) {
     test(`leaves out ${what}`, () => {
       assert.equal(shown(property), false);
+    });
+  }
+
+  for (const xml of [
+    '<x:a xmlns:x="urn:x"/>',
+    '<x:a xmlns:x="urn:x"></x:a>',
+    '<x:a xmlns:x="urn:x">plain</x:a>',
+    '<x:a xmlns:x="urn:x">&lt;é</x:a>',
+    "<a xmlns='urn:x'><b/>text</a>",
+  ]) {
+    test(`shows ${xml}`, () => {
+      assert.ok(shown({ uri: 'urn:x', local: 'a', xml }));
     });
   }
 
