@@ -144,7 +144,7 @@ class Door<P> {
       this.#refuse(request, response, target);
       return;
     }
-    const below = belowBase(target.segments, this.base);
+    const below = request.url === '*' ? [] : belowBase(target.segments, this.base);
     const open = this.#routes.open.get(reservedPath(below ?? []) ?? reservedPath(target.segments) ?? '');
     if (open) {
       await open(request, response);

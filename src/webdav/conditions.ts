@@ -36,6 +36,12 @@ function isListed(list: string, current: Validators | undefined, mayBeWeak: bool
   );
 }
 
+/** A star among tags is malformed, and a write that meant it must not overwrite what is there. */
+function isExcluded(list: string, current: Validators | undefined, isRead: boolean): boolean {
+  const hasStar = !isRead && current !== undefined && entityTags(list).includes('*');
+  return hasStar || isListed(list, current, true);
+}
+
 function isExpectedState(headers: Headers, current: Validators | undefined): boolean {
   const match = headerText(headers, 'if-match');
   if (match !== undefined) {
@@ -52,7 +58,7 @@ export function checkConditions(headers: Headers, current: Validators | undefine
   }
   const noneMatch = headerText(headers, 'if-none-match');
   if (noneMatch !== undefined) {
-    return isListed(noneMatch, current, true) ? (isRead ? 'not-modified' : 'failed') : 'proceed';
+    return isExcluded(noneMatch, current, isRead) ? (isRead ? 'not-modified' : 'failed') : 'proceed';
   }
   const since = isRead ? parseHttpDate(headerText(headers, 'if-modified-since') ?? '') : undefined;
   return since !== undefined && current !== undefined && current.lastModifiedMs <= since
@@ -95,7 +101,7 @@ export function requestedRange(header: string, sizeBytes: number): ByteRange | '
 
 /** One range of the header, cut to the file and empty where nothing of it is there; undefined for junk. */
 function rangeOf(part: string, sizeBytes: number): ByteRange | undefined {
-  const [, first, last] = /^\s*(\d*)\s*-\s*(\d*)\s*$/.exec(part) ?? [];
+  const [, first, last] = /^(\d*)-(\d*)$/.exec(part.trim()) ?? [];
   if (first === undefined || last === undefined || (first === '' && last === '')) {
     return undefined;
   }

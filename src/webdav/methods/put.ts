@@ -7,6 +7,7 @@ import type { Exchange } from '../exchange.ts';
 import { beginChange, guardOf, validatorsOf } from '../guards.ts';
 import { keptMediaType } from '../media-types.ts';
 import { UploadBody } from '../request-body.ts';
+import { Refusal } from '../status.ts';
 
 export async function put(exchange: Exchange): Promise<void> {
   if (exchange.url.isCollection) {
@@ -16,6 +17,13 @@ export async function put(exchange: Exchange): Promise<void> {
   if (exchange.header('content-range') !== undefined) {
     // RFC 9110, 14.5: a server that stored the part as the whole would destroy the rest.
     throw new FsError('bad-request', 'a part of a file can not be stored');
+  }
+  const encoding = exchange.header('content-encoding')?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') {
+    // RFC 9110, 8.4: whoever reads it would have to be told, and nobody keeps that.
+    throw new Refusal(415, 'a file is stored as it comes, without a content encoding', {
+      headers: { 'Accept-Encoding': 'identity' },
+    });
   }
   const guard = await guardOf(exchange);
   using change = await beginChange(exchange, [{ path, fate: 'written' }]);
