@@ -1,17 +1,26 @@
 // Malformed and hostile requests, byte by byte over raw sockets, to one running server: each gets the answer that it must
 // get, and afterwards the server lives and the tree is what it was.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
 import { DavClient } from './dav-client.ts';
 import { type RawAnswer, readAnswers } from './hostile/answers.ts';
+import { bodies } from './hostile/bodies.ts';
+import { conditions } from './hostile/conditions.ts';
 import { framing } from './hostile/framing.ts';
 import { FIXTURE, type Hostile, type Known, SCRATCH } from './hostile/request.ts';
+import { targets } from './hostile/targets.ts';
+import { COPIES, transfers } from './hostile/transfers.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
+/** Its own listings are good for long: what is on the disk is read at the end. */
+const ARGS = ['--baseurl', '/dav', '--dir-cache-time', '1h'];
 /** No answer takes that long: the slowest are those that first wait for a refused body, two seconds. */
 const PATIENCE_MS = 8_000;
 
+let folder: TemporaryFolder;
 let server: ServerProcess;
 let client: DavClient;
 let known: Known;
@@ -21,7 +30,8 @@ let original: readonly string[];
 let last: readonly string[];
 
 before(async () => {
-  server = await startServer({ args: ['--baseurl', '/dav'] });
+  folder = await temporaryFolder();
+  server = await startServer({ home: folder.path, args: ARGS });
   const { origin, port } = new URL(server.url);
   client = new DavClient(origin);
   for (const [path, content] of FIXTURE) {
@@ -49,6 +59,7 @@ before(async () => {
 after(async () => {
   await client[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
 });
 
 /** Locks it for longer than the tests take; gives the token. */
@@ -146,7 +157,7 @@ async function checkTree(): Promise<void> {
   assert.deepEqual(difference, []);
 }
 
-for (const chapters of [framing]) {
+for (const chapters of [framing, targets, transfers, conditions, bodies]) {
   for (const [chapter, requests] of chapters) {
     describe(`a server that is sent odd ${chapter}`, () => {
       for (const request of requests) {
@@ -163,6 +174,38 @@ for (const chapters of [framing]) {
   }
 }
 
+describe('a server with clients that never come to an end', () => {
+  test('answers everybody else', async () => {
+    const halves = [
+      '',
+      'DELETE /dav/fi',
+      'DELETE /dav/file.txt HTTP/1.1\r\nHost: loc',
+      'PUT /dav/file.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx',
+      'PUT /dav/new HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n',
+      'PUT /dav/file.txt HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe',
+      'PROPPATCH /dav/file.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n<',
+      'LOCK /dav/file.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n<',
+      'MKCOL /dav/new HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n',
+      'GET /dav/big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n', // and is not read
+    ];
+    const sockets = Array.from({ length: 20 * halves.length }, (_, n) => {
+      const socket = connect(known.port, '127.0.0.1').pause();
+      socket.on('error', () => undefined);
+      socket.write(halves[n % halves.length] ?? '');
+      return socket;
+    });
+    await Promise.all(sockets.map((socket) => socket.connecting && once(socket, 'connect')));
+    await checkLife();
+    await checkTree();
+    assert.equal(await client.put(`${SCRATCH}meanwhile`, 'x'), 201);
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+    await checkLife();
+    await checkTree();
+  });
+});
+
 describe('a server that was sent all of them', () => {
   test('has every file as it was', async () => {
     assert.deepEqual(await treeOf(), original);
@@ -172,10 +215,19 @@ describe('a server that was sent all of them', () => {
       }
     }
   });
+  test('has done what was odd and right', async () => {
+    for (const [path, content] of COPIES) {
+      assert.equal(await client.get(path), content, path);
+    }
+  });
   test('has logged nothing of it', () => {
     assert.equal(server.stderr(), logged);
   });
-  test('ends in peace', async () => {
+  test('ends in peace, and has kept the same', async () => {
     assert.equal(await server.kill('SIGTERM'), 0);
+    server = await startServer({ home: folder.path, args: ARGS });
+    await client[Symbol.asyncDispose]();
+    client = new DavClient(new URL(server.url).origin);
+    assert.deepEqual(await treeOf(), original);
   });
 });
