@@ -425,6 +425,7 @@ export class GridTree implements Tree {
         this.#files.forget(writeCap);
         options.guard(await this.#describeWhole(place, child));
       }
+      options.lastWord?.();
     };
     const stored = await sendBody(body, { expectedBytes: options.expectedBytes, beforeEnd }, (whole) =>
       this.#o.grid.overwrite(writeCap, whole, options.signal),

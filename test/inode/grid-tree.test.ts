@@ -341,6 +341,11 @@ describe('GridTree on odd grids', () => {
     assert.equal(await get(tree, '/m'), 'second');
     assert.equal((await tree.stat(at('/m'))).etag, resource.etag);
     await tree.copy(at('/m'), at('/copy'), { overwrite: true });
+    const lastWord = (): void => {
+      throw new FsError('locked', 'somebody has it by now');
+    };
+    await assert.rejects(put(tree, '/m', 'not to come', { lastWord }), { code: 'locked' });
+    assert.equal(await get(tree, '/m'), 'second');
     await put(tree, '/m', 'third');
     assert.equal(await get(tree, '/copy'), 'second');
   });

@@ -79,6 +79,26 @@ describe('a lock', () => {
     }
   }
 
+  test('is shown on what it covers and on nothing else', async () => {
+    await using server = await withTree();
+    const flat = await locked(server, '/dir/', { Depth: '0' });
+    const deep = await locked(server, '/dir/sub/', { Depth: 'infinity' });
+    const file = await locked(server, '/file');
+    const below = { '/dir/sub/': [deep], '/dir/sub/b': [deep] };
+    assert.deepEqual(await discovered(server, '/', 'infinity'), {
+      '/': [],
+      '/dir/': [flat],
+      '/dir/a': [],
+      ...below,
+      '/empty/': [],
+      '/file': [file],
+      '/other': [],
+    });
+    assert.deepEqual(await discovered(server, '/dir/sub/', '1'), below);
+    assert.deepEqual(await discovered(server, '/dir/sub/b'), { '/dir/sub/b': [deep] });
+    assert.deepEqual(await discovered(server, '/dir/a'), { '/dir/a': [] });
+  });
+
   test('leaves everybody to read', async () => {
     await using server = await withTree();
     await locked(server, '/', {});
