@@ -1,6 +1,6 @@
 // A child of a directory as a Resource: what is shown of it.
 import type { Child } from '../tahoe/grid.ts';
-import { markOf, type OurMark, timesOf } from './edge.ts';
+import { type EdgeTimes, markOf, type OurMark, timesOf } from './edge.ts';
 import type { FileFacts } from './file-inode.ts';
 import type { WalkedDir } from './locate.ts';
 import type { DeadProperty, Resource } from './tree.ts';
@@ -51,8 +51,15 @@ export function describeChild(at: WalkedDir, name: string, child: Child, facts: 
   };
 }
 
+/** By listing: going through 10,000 children takes 15 ms, and the root is asked for again and again. */
+const timesOfListings = new WeakMap<ReadonlyMap<string, Child>, EdgeTimes>();
+
 /** The root has no edge that could date it: it is as young as its youngest child. */
-export function describeRoot(root: WalkedDir, children: ReadonlyMap<string, Child>): Resource {
+function timesOfRoot(children: ReadonlyMap<string, Child>): EdgeTimes {
+  const known = timesOfListings.get(children);
+  if (known !== undefined) {
+    return known;
+  }
   let modifiedAtMs = 0;
   let createdAtMs = Number.POSITIVE_INFINITY;
   for (const child of children.values()) {
@@ -60,6 +67,12 @@ export function describeRoot(root: WalkedDir, children: ReadonlyMap<string, Chil
     modifiedAtMs = Math.max(modifiedAtMs, times.modifiedAtMs);
     createdAtMs = Math.min(createdAtMs, times.createdAtMs);
   }
+  const times = { modifiedAtMs, createdAtMs: Number.isFinite(createdAtMs) ? createdAtMs : 0 };
+  timesOfListings.set(children, times);
+  return times;
+}
+
+export function describeRoot(root: WalkedDir, children: ReadonlyMap<string, Child>): Resource {
   return {
     kind: 'directory',
     name: '',
@@ -67,8 +80,7 @@ export function describeRoot(root: WalkedDir, children: ReadonlyMap<string, Chil
     placeId: root.dir.dirId,
     sizeBytes: undefined,
     etag: undefined,
-    modifiedAtMs,
-    createdAtMs: Number.isFinite(createdAtMs) ? createdAtMs : 0,
+    ...timesOfRoot(children),
     contentType: undefined,
     deadProperties: NO_PROPERTIES,
     isWritable: root.isWritable,
