@@ -22,6 +22,7 @@ describe('litmus', { skip: litmusSkip() }, () => {
   for (const [suite, tests] of [
     ['basic', 16],
     ['copymove', 13],
+    ['props', 30],
     ['locks', 41],
     ['http', 4],
   ] as const) {
