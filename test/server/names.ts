@@ -150,8 +150,9 @@ export function carryNames(grid: ServedGrid): void {
   });
   const newFolder = async (): Promise<string> => {
     folders += 1;
-    assert.equal(await client.mkcol(`/folder%20${folders}/`), 201);
-    return `/folder%20${folders}/`;
+    const path = `/folder%20${folders}/`;
+    assert.equal(await client.mkcol(path), 201);
+    return path;
   };
 
   for (const [about, name] of NAMES) {
