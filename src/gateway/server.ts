@@ -23,6 +23,12 @@ import { parseTarget, readForm } from './web-request.ts';
 const MAX_REQUEST_LINE_BYTES = 16_384;
 /** How long requests under way may go on when the gateway is closed. */
 const CLOSE_GRACE_MS = 5_000;
+/** How an answer ends whose reader broke off: usual, and nothing of ours. */
+const CLIENT_GONE: ReadonlySet<string | undefined> = new Set([
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ECONNRESET',
+  'EPIPE',
+]);
 
 export interface GatewayOptions {
   readonly dataDir: string;
@@ -210,7 +216,7 @@ class EmbeddedGateway implements Gateway {
     try {
       await send(res, await this.#answer(req, method, url));
     } catch (error) {
-      if (!(error instanceof BodyBroken) && systemCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') {
+      if (!(error instanceof BodyBroken) && !CLIENT_GONE.has(systemCode(error))) {
         this.#log?.error({ err: error }, 'embedded gateway: an answer broke off');
       }
       res.destroy();
