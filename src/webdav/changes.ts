@@ -6,7 +6,8 @@
 import { FsError, hasCode } from '../base/errors.ts';
 import type { TreePath } from '../base/path.ts';
 import type { Step } from '../inode/tree.ts';
-import type { Leave, Lock, LockTable, Touch } from './locks.ts';
+import type { Leave, Lock, Touch } from './lock-set.ts';
+import type { LockTable } from './locks.ts';
 
 /**
  * What becomes of a name. `written`: what stands there changes, or comes to stand there. `vacated`: it goes, with all
@@ -154,7 +155,9 @@ export class Change implements Disposable {
     }
     this.#isAdmitted = true;
     this.#falling = this.#touches().flatMap(({ step, fate }) =>
-      step === undefined || fate === 'written' ? [] : this.#locks.fallingWith(step, fate === 'vacated'),
+      step === undefined || fate === 'written'
+        ? []
+        : this.#locks.standing.fallingWith(step, fate === 'vacated'),
     );
   };
 
@@ -166,7 +169,9 @@ export class Change implements Disposable {
   }
 
   isTooLateFor(lock: Lock): boolean {
-    return this.#isAdmitted && this.#touches().some(({ touch }) => this.#locks.isConcerned(lock, touch));
+    return (
+      this.#isAdmitted && this.#touches().some(({ touch }) => this.#locks.standing.isConcerned(lock, touch))
+    );
   }
 
   #checkLocks(): void {
@@ -174,7 +179,7 @@ export class Change implements Disposable {
       return;
     }
     const missing = new Set(
-      this.#touches().flatMap(({ touch }) => [...this.#locks.against(touch, this.#leave)]),
+      this.#touches().flatMap(({ touch }) => [...this.#locks.standing.against(touch, this.#leave)]),
     );
     if (missing.size > 0) {
       throw this.#refuse(missing);

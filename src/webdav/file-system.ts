@@ -267,7 +267,7 @@ export class TahoeFileSystem extends webdav.FileSystem {
     answer(callback, async () => {
       const isFree = this.#locks.isEmpty;
       return locksShown(
-        isFree ? [] : this.#locks.covering(await this.#tree.trace(readable(path))),
+        isFree ? [] : this.#locks.standing.covering(await this.#tree.trace(readable(path))),
         this.#locks,
       );
     });

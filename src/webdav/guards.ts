@@ -10,8 +10,8 @@ import { pathOnThisServer } from './destination.ts';
 import type { Exchange } from './exchange.ts';
 import { treePathOf, type UrlPath } from './hrefs.ts';
 import { type IfHeader, isIfTrue, parseIfHeader, type ResourceState, submittedTokens } from './if-header.ts';
+import type { Leave } from './lock-set.ts';
 import { lockCondition } from './lock-xml.ts';
-import type { Leave } from './locks.ts';
 import { Refusal } from './status.ts';
 
 const NO_TOKENS: ReadonlySet<string> = new Set();
@@ -54,7 +54,7 @@ export async function ifGuardOf(exchange: Exchange): Promise<Guard> {
     const own: Looked = { etag: current?.etag, steps };
     const stateOf = (resource: string | undefined): ResourceState => {
       const looked = (resource === undefined ? undefined : others.get(resource)) ?? own;
-      const covering = looked.steps === undefined ? [] : locks.covering(looked.steps);
+      const covering = looked.steps === undefined ? [] : locks.standing.covering(looked.steps);
       return { etag: looked.etag, tokens: new Set(Array.from(covering, ({ token }) => token)) };
     };
     if (!isIfTrue(ifHeader, stateOf)) {

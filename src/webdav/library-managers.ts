@@ -1,6 +1,7 @@
 // Locks and properties as webdav-server asks for them: locks to be looked at, and no properties.
 import { v2 as webdav } from 'webdav-server';
-import type { Lock, LockTable } from './locks.ts';
+import type { Lock } from './lock-set.ts';
+import type { LockTable } from './locks.ts';
 
 const { Errors } = webdav;
 

@@ -3,8 +3,9 @@
 import type { Resource } from '../inode/tree.ts';
 import type { Exchange } from './exchange.ts';
 import { stepsOf } from './guards.ts';
+import type { Lock } from './lock-set.ts';
 import { activeLocks } from './lock-xml.ts';
-import type { Lock, LockTable } from './locks.ts';
+import type { LockTable } from './locks.ts';
 
 export class LockDiscovery {
   /** Undefined where nothing was locked when the listing began. */
@@ -26,7 +27,7 @@ export class LockDiscovery {
     const steps = await stepsOf(exchange, exchange.url);
     return steps === undefined
       ? new LockDiscovery(undefined, baseUrl, [])
-      : new LockDiscovery(locks, baseUrl, [...locks.covering(steps.slice(0, -1))].filter(isDeep));
+      : new LockDiscovery(locks, baseUrl, [...locks.standing.covering(steps.slice(0, -1))].filter(isDeep));
   }
 
   /** For the children of `resource`. */
@@ -46,7 +47,7 @@ export class LockDiscovery {
   }
 
   #own({ kind, placeId, inodeId }: Resource): readonly Lock[] {
-    return this.#table?.rootedAt(placeId, kind === 'directory' ? inodeId : undefined) ?? [];
+    return this.#table?.standing.rootedAt(placeId, kind === 'directory' ? inodeId : undefined) ?? [];
   }
 
   #with(own: readonly Lock[]): readonly Lock[] {

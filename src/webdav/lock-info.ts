@@ -1,7 +1,7 @@
 // What a LOCK request asks for: its body and its Timeout header (RFC 4918, 9.10 and 10.7).
 import { FsError } from '../base/errors.ts';
 import { deadProperty } from './dead-properties.ts';
-import type { LockScope } from './locks.ts';
+import type { LockScope } from './lock-set.ts';
 import { childElements, parseXml, type XmlElement } from './xml-reader.ts';
 import { DAV } from './xml-writer.ts';
 

@@ -1,6 +1,6 @@
 // Locks in the words of answers: who holds which, and which stand against a request (RFC 4918, 14, 15.8 and 16).
 import { hrefOf } from './hrefs.ts';
-import type { Lock, LockScope } from './locks.ts';
+import type { Lock, LockScope } from './lock-set.ts';
 import { escapeXml, XML_HEAD } from './xml-writer.ts';
 
 /** The value of lockdiscovery; `remainingMs` tells the time that each lock has left. */

@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { randomBytes, randomFraction, randomId } from '../../src/seal/random.ts';
+import { randomBytes, randomFraction, randomId, randomUuid } from '../../src/seal/random.ts';
 
 describe('randomId', () => {
   test('is 22 letters that stand unescaped in a URL and a file name, never the same', () => {
     const ids = Array.from({ length: 2_000 }, randomId);
     assert.equal(new Set(ids).size, ids.length);
     assert.ok(ids.every((id) => /^[A-Za-z0-9_-]{22}$/.test(id)));
+  });
+});
+
+describe('randomUuid', () => {
+  test('is a UUID of random bits, never the same', () => {
+    const ids = Array.from({ length: 2_000 }, randomUuid);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.ok(
+      ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)),
+    );
   });
 });
 

@@ -284,6 +284,37 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
     );
   });
 
+  test('shows the locks of a resource and lets nobody change them', async () => {
+    const tree = new MemoryTree();
+    tree.addFile(['dir', 'inside'], 'in');
+    const table = await LockTable.open(new MapMetaStore(), systemClock);
+    const fs = new TahoeFileSystem(tree, table);
+    const server = new webdav.WebDAVServer({ rootFileSystem: fs, version: '-' });
+    const held = table.claim({
+      principal: 'ann',
+      scope: 'shared',
+      depth: 'infinity',
+      owner: '',
+      rootNames: ['dir'],
+      isCollection: true,
+      steps: await tree.trace(['dir']),
+      timeoutMs: 60_000,
+    });
+    const manager = await fs.lockManagerAsync(server.createExternalContext(), '/dir/inside');
+    const [lock, ...more] = await manager.getLocksAsync();
+    assert.ok(lock !== undefined && more.length === 0);
+    assert.deepEqual(
+      [lock.uuid, lock.userUid, lock.depth, lock.lockKind.timeout],
+      [held.token, 'ann', -1, 60],
+    );
+    assert.equal(lock.lockKind.scope, webdav.LockScope.Shared);
+    assert.equal(await manager.getLockAsync(held.token), lock);
+    await assert.rejects(manager.setLockAsync(lock), (error) => error === Errors.Forbidden);
+    await assert.rejects(manager.refreshAsync(held.token, 1), (error) => error === Errors.Forbidden);
+    assert.equal(await manager.removeLockAsync(held.token), false);
+    assert.equal(table.standing.get(held.token), held);
+  });
+
   test('has no locks and no properties to give by this way', async () => {
     const { fs, context } = await library();
     const locks = await fs.lockManagerAsync(context, '/file.txt');

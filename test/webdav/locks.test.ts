@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FsError } from '../../src/base/errors.ts';
 import type { Step } from '../../src/inode/tree.ts';
-import { type Lock, type LockRequest, LockTable } from '../../src/webdav/locks.ts';
+import type { Lock, LockRequest } from '../../src/webdav/lock-set.ts';
+import { LockTable } from '../../src/webdav/locks.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
 
@@ -62,7 +63,7 @@ async function bench(): Promise<Bench> {
 
 const nobody = { principal: 'ann', tokens: new Set<string>() };
 
-describe('LockTable.conflicts', () => {
+describe('LockSet.conflicts', () => {
   for (const [held, request, isConflict] of [
     [['/d/', 'exclusive', 'infinity'], ['/d/', 'exclusive', 'infinity'], true],
     [['/d/', 'exclusive', 'infinity'], ['/d/', 'shared', 0], true],
@@ -92,7 +93,7 @@ describe('LockTable.conflicts', () => {
       const [path, scope, depth] = request;
       for (const principal of ['ann', 'bob']) {
         const wish = asked(path, { scope, depth, principal });
-        assert.deepEqual(table.conflicts(wish), isConflict ? [first] : []);
+        assert.deepEqual(table.standing.conflicts(wish), isConflict ? [first] : []);
         if (isConflict) {
           assert.throws(() => table.claim(wish), { code: 'locked' });
         }
@@ -101,7 +102,7 @@ describe('LockTable.conflicts', () => {
   }
 });
 
-describe('LockTable.against', () => {
+describe('LockSet.against', () => {
   // What a change of `path` needs while `locked` is locked: W its content, M it and its parent's members, N the name.
   for (const [locked, depth, path, kind, isAgainst] of [
     ['/d/f', 0, '/d/f', 'W', true],
@@ -124,11 +125,14 @@ describe('LockTable.against', () => {
       const { table, lock } = await bench();
       const held = await lock(locked, { depth });
       const touch = { steps: way(path), isWhole: kind === 'N', changesMembers: kind !== 'W' };
-      assert.deepEqual([...table.against(touch, nobody)], isAgainst ? [held] : []);
-      assert.equal(table.isConcerned(held, touch), isAgainst);
+      assert.deepEqual([...table.standing.against(touch, nobody)], isAgainst ? [held] : []);
+      assert.equal(table.standing.isConcerned(held, touch), isAgainst);
       const tokens = new Set([held.token]);
-      assert.deepEqual([...table.against(touch, { principal: 'ann', tokens })], []);
-      assert.deepEqual([...table.against(touch, { principal: 'bob', tokens })], isAgainst ? [held] : []);
+      assert.deepEqual([...table.standing.against(touch, { principal: 'ann', tokens })], []);
+      assert.deepEqual(
+        [...table.standing.against(touch, { principal: 'bob', tokens })],
+        isAgainst ? [held] : [],
+      );
     });
   }
 
@@ -139,9 +143,9 @@ describe('LockTable.against', () => {
     const below = await lock('/d/f', { scope: 'shared', principal: 'bob' });
     const leave = { principal: 'ann', tokens: new Set([mine.token]) };
     const write = { steps: way('/d/'), isWhole: false, changesMembers: false };
-    assert.deepEqual([...table.against(write, leave)], []);
-    assert.deepEqual([...table.against(write, nobody)], [mine, other]);
-    assert.deepEqual([...table.against({ ...write, isWhole: true }, leave)], [below]);
+    assert.deepEqual([...table.standing.against(write, leave)], []);
+    assert.deepEqual([...table.standing.against(write, nobody)], [mine, other]);
+    assert.deepEqual([...table.standing.against({ ...write, isWhole: true }, leave)], [below]);
   });
 
   test('meets a lock by another way to the same directory', async () => {
@@ -152,15 +156,15 @@ describe('LockTable.against', () => {
       (step) => step !== undefined,
     );
     const touch = { isWhole: false, changesMembers: false };
-    assert.deepEqual([...table.against({ ...touch, steps: alias }, nobody)], [held]);
+    assert.deepEqual([...table.standing.against({ ...touch, steps: alias }, nobody)], [held]);
     assert.deepEqual(
-      [...table.against({ steps: alias.slice(0, 2), isWhole: true, changesMembers: true }, nobody)],
+      [...table.standing.against({ steps: alias.slice(0, 2), isWhole: true, changesMembers: true }, nobody)],
       [held],
     );
   });
 });
 
-describe('LockTable.fallingWith', () => {
+describe('LockSet.fallingWith', () => {
   test('names the locks of a place and below it, by the way through it alone', async () => {
     const { table, lock } = await bench();
     const own = await lock('/d/', { depth: 0 });
@@ -168,12 +172,12 @@ describe('LockTable.fallingWith', () => {
     await lock('/g/', { depth: 0 });
     const [, place] = way('/d/');
     assert.ok(place);
-    assert.deepEqual(table.fallingWith(place, true), [own, below]);
-    assert.deepEqual(table.fallingWith(place, false), [below]);
-    assert.deepEqual(table.fallingWith({ placeId: 'root/alias', dirId: place.dirId }, true), []);
+    assert.deepEqual(table.standing.fallingWith(place, true), [own, below]);
+    assert.deepEqual(table.standing.fallingWith(place, false), [below]);
+    assert.deepEqual(table.standing.fallingWith({ placeId: 'root/alias', dirId: place.dirId }, true), []);
     await table.drop([own, below]);
     table.checkConsistent();
-    assert.deepEqual(table.fallingWith(place, true), []);
+    assert.deepEqual(table.standing.fallingWith(place, true), []);
   });
 });
 
@@ -186,7 +190,7 @@ describe('LockTable and time', () => {
     assert.equal(table.remainingMs(first), 1);
     await clock.advance(1);
     assert.ok(table.isEmpty);
-    assert.equal(table.get(first.token), undefined);
+    assert.equal(table.standing.get(first.token), undefined);
     assert.equal(store.records.size, 1);
     const second = await lock('/a');
     assert.deepEqual([...store.records.keys()], [`lock/${second.token}`]);
@@ -229,7 +233,7 @@ describe('LockTable over a restart', () => {
       assert.equal(after.isEmpty, leftMs === 0);
       assert.equal(store.records.size, leftMs === 0 ? 0 : 1);
       if (leftMs > 0) {
-        const { owner, scope, steps } = after.get(held.token) ?? {};
+        const { owner, scope, steps } = after.standing.get(held.token) ?? {};
         assert.deepEqual({ owner, scope, steps }, { owner: held.owner, scope: 'shared', steps: way('/d/') });
         assert.throws(() => after.claim(asked('/d/f')), { code: 'locked' });
       }
@@ -247,7 +251,7 @@ describe('LockTable over a restart', () => {
     await lock('/e');
     const after = await restart(0);
     assert.deepEqual(
-      ['/a', '/b', '/c', '/d', '/e'].map((path) => after.conflicts(asked(path)).length),
+      ['/a', '/b', '/c', '/d', '/e'].map((path) => after.standing.conflicts(asked(path)).length),
       [0, 0, 0, 0, 1],
     );
   });
@@ -270,7 +274,7 @@ describe('LockTable and its store', () => {
     const held = await lock('/a');
     store.failNext(failure);
     await assert.rejects(table.release(held), failure);
-    assert.equal(table.get(held.token), held);
+    assert.equal(table.standing.get(held.token), held);
     assert.ok(await table.release(held));
     assert.equal(store.records.size, 0);
   });

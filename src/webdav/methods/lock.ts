@@ -7,8 +7,8 @@ import { type HeaderValues, sendText } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
 import { beginChange, depthOf, guardOf, leaveOf, requireCollection } from '../guards.ts';
 import { DEFAULT_TIMEOUT_MS, parseLockInfo, timeoutMs } from '../lock-info.ts';
+import type { Lock, LockRequest } from '../lock-set.ts';
 import { activeLocks, blockedBelow, lockCondition } from '../lock-xml.ts';
-import type { Lock, LockRequest } from '../locks.ts';
 import { readBody } from '../request-body.ts';
 import { Refusal } from '../status.ts';
 import { XML_MAX_BYTES } from '../xml-reader.ts';
@@ -43,7 +43,7 @@ async function grant(exchange: Exchange, path: TreePath, body: Buffer): Promise<
     steps,
     timeoutMs: timeoutMs(exchange.header('timeout')) ?? DEFAULT_TIMEOUT_MS,
   };
-  const conflicts = locks.conflicts(request);
+  const conflicts = locks.standing.conflicts(request);
   if (conflicts.length > 0) {
     sendConflict(exchange, request, conflicts);
     return;
@@ -116,7 +116,7 @@ async function takeName(exchange: Exchange, path: TreePath, guard: Guard, claime
  */
 function sendConflict(exchange: Exchange, request: LockRequest, conflicts: readonly Lock[]): void {
   const { locks, baseUrl } = exchange.parts;
-  const covering = locks.covering(request.steps);
+  const covering = locks.standing.covering(request.steps);
   const own = conflicts.filter((other) => covering.has(other));
   if (own.length > 0) {
     throw new Refusal(423, 'there is a lock that this one can not be held with', {
@@ -137,8 +137,10 @@ async function refresh(exchange: Exchange, path: TreePath): Promise<void> {
   const steps = await files.trace(path, exchange.signal);
   guard(await look(exchange, path));
   // Of several that are named the first: only one is refreshed at a time.
-  const covering = locks.covering(steps);
-  const named = [...tokens].flatMap((token) => locks.get(token) ?? []).filter((each) => covering.has(each));
+  const covering = locks.standing.covering(steps);
+  const named = [...tokens]
+    .flatMap((token) => locks.standing.get(token) ?? [])
+    .filter((each) => covering.has(each));
   const refreshed = named.find((each) => each.principal === principal);
   if (refreshed === undefined) {
     throw named.length > 0
@@ -160,7 +162,7 @@ function sendLocks(
   headers: HeaderValues = {},
 ): void {
   const { locks, baseUrl } = exchange.parts;
-  const shown = activeLocks([...new Set([first, ...locks.covering(steps)])], baseUrl, (each) =>
+  const shown = activeLocks([...new Set([first, ...locks.standing.covering(steps)])], baseUrl, (each) =>
     locks.remainingMs(each),
   );
   const body = `${XML_HEAD}<D:prop xmlns:D="DAV:"><D:lockdiscovery>${shown}</D:lockdiscovery></D:prop>`;

@@ -7,9 +7,11 @@ import { Refusal } from '../status.ts';
 export async function unlock(exchange: Exchange): Promise<void> {
   const { files, locks } = exchange.parts;
   const token = lockToken(exchange);
-  const lock = locks.get(token);
+  const lock = locks.standing.get(token);
   const covering =
-    lock === undefined ? undefined : locks.covering(await files.trace(exchange.readPath(), exchange.signal));
+    lock === undefined
+      ? undefined
+      : locks.standing.covering(await files.trace(exchange.readPath(), exchange.signal));
   if (lock === undefined || !covering?.has(lock)) {
     throw noSuchLock();
   }
