@@ -59,14 +59,17 @@ function contentHeaders(name: string): Record<string, string> {
     : { ...type, 'content-encoding': encoding === 'gz' ? 'gzip' : 'bzip2' };
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Waits for the first piece, so that its failure can still become a status. */
 async function primed(
   kind: 'immutable' | 'mutable',
   pieces: AsyncGenerator<Buffer>,
 ): Promise<AsyncGenerator<Buffer>> {
   const first = await readingFrom(kind, () => pieces.next());
-  return (async function* () {
+  const all = (async function* () {
     try {
+      yield NOTHING;
       if (!first.done) {
         yield first.value;
         yield* pieces;
@@ -75,6 +78,8 @@ async function primed(
       await pieces.return(undefined); // closes the file where the client went away early
     }
   })();
+  await all.next(); // a generator that was never begun ends without its `finally`
+  return all;
 }
 
 async function answerContent(

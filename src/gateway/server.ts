@@ -26,6 +26,7 @@ const CLOSE_GRACE_MS = 5_000;
 /** How an answer ends whose reader broke off: usual, and nothing of ours. */
 const CLIENT_GONE: ReadonlySet<string | undefined> = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_UNABLE_TO_PIPE',
   'ECONNRESET',
   'EPIPE',
 ]);
@@ -80,7 +81,11 @@ async function send(res: ServerResponse, answer: Answer): Promise<void> {
   // One piece in advance, not the default sixteen: they are up to 1 MiB each. When a piece fails its check, the
   // connection is destroyed, so that the client sees at once that the body is not whole. (A node writes a line of text
   // into the body instead and leaves the connection open.)
-  await pipeline(Readable.from(body, { highWaterMark: 1 }), res);
+  try {
+    await pipeline(Readable.from(body, { highWaterMark: 1 }), res);
+  } finally {
+    await body.return(undefined); // where the client was gone before the first piece, Node 24 leaves the source open
+  }
 }
 
 function listenOn(server: Server, listen: GatewayOptions['listen']): Promise<void> {

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { systemClock } from '../../src/base/clock.ts';
 import { FsError } from '../../src/base/errors.ts';
+import { createLogger } from '../../src/base/log.ts';
 import { startGateway } from '../../src/gateway/server.ts';
 import { uri, WebApi } from '../contract/web-api-client.ts';
 import { startGatewayProcess } from './gateway-process.ts';
@@ -151,7 +156,43 @@ describe('startGateway', () => {
     const [answer] = await Promise.all([put, api.ask('GET', '/?t=json').then(() => gateway.close())]);
     assert.equal(answer.status, 201);
   });
+
+  const noProc = existsSync('/proc/self/fd') ? false : 'open files are not listed here';
+  test('closes every file whose reader breaks off, at whatever moment', { skip: noProc }, async () => {
+    const errors: string[] = [];
+    const log = createLogger('error', 'text', (line) => errors.push(line));
+    const dataDir = join(folder, 'data');
+    await using gateway = await startGateway({ dataDir, listen: ANY_PORT, log });
+    await using api = new WebApi(gateway.url);
+    const target = uri(await api.store(Buffer.alloc(1 << 20, 1)));
+    const port = Number(new URL(gateway.url).port);
+    for (let turns = 0; turns < 100; turns += 1) {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      await new Promise((resolve) => socket.write(`GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`, resolve));
+      for (let turn = 0; turn < turns % 20; turn += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      socket.resetAndDestroy();
+    }
+    await untilEmpty(async () => (await openFiles()).filter((file) => file.startsWith(join(dataDir, 'imm'))));
+    assert.deepEqual(errors, []);
+  });
 });
+
+/** What this process has open. */
+async function openFiles(): Promise<readonly string[]> {
+  const fds = await readdir('/proc/self/fd');
+  return Promise.all(fds.map((fd) => readlink(join('/proc/self/fd', fd)).catch(() => '')));
+}
+
+async function untilEmpty(look: () => Promise<readonly string[]>): Promise<void> {
+  const deadlineMs = systemClock.monotonicMs() + 3_000;
+  for (let left = await look(); left.length > 0; left = await look()) {
+    assert.ok(systemClock.monotonicMs() < deadlineMs, `${left.length} files are still open`);
+    await systemClock.sleep(20);
+  }
+}
 
 describe('a restarted gateway', () => {
   test('has everything', async () => {

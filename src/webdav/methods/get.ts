@@ -19,6 +19,13 @@ import { Refusal } from '../status.ts';
 const CONTENT_POLICY =
   "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:";
 
+/** What pipeline fails with when the response is closed under it. */
+const CLIENT_GONE: ReadonlySet<string | undefined> = new Set([
+  'ABORT_ERR',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_UNABLE_TO_PIPE',
+]);
+
 export async function get(exchange: Exchange): Promise<void> {
   const path = exchange.readPath();
   let file: OpenFile;
@@ -128,8 +135,8 @@ async function sendBody(exchange: Exchange, body: Readable, lengthBytes: number)
   try {
     await pipeline(body, exchange.response, { end: false, signal: exchange.signal });
   } catch (error) {
-    const code = systemCode(error);
-    throw code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ABORT_ERR' ? clientGone(error) : error;
+    body.destroy(); // Node 24 doesn't where the response was closed before it began
+    throw CLIENT_GONE.has(systemCode(error)) ? clientGone(error) : error;
   }
   if (sent !== lengthBytes) {
     throw internalError(`a body of ${lengthBytes} bytes ended after ${sent}`);
