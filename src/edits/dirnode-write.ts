@@ -21,7 +21,7 @@ export interface SentWrite {
   readonly writes: number;
 }
 
-/** The dirnode, as its writer needs it. Calls never overlap. */
+/** The dirnode, as its writer needs it. Only `refresh` is called while another call runs. */
 export interface DirnodePort {
   readonly dirId: string;
   readonly dirWriteCap: string;
@@ -109,6 +109,8 @@ export class DirnodeWriter {
   readonly #tried = new Map<string, readonly string[]>();
   #timer: { readonly atMs: number; readonly timer: Disposable } | undefined;
   #failedLooks = 0;
+  /** How many have begun. */
+  #rounds = 0;
   readonly #stopping = new AbortController();
 
   constructor(options: DirnodeWriterOptions) {
@@ -181,6 +183,7 @@ export class DirnodeWriter {
     using _turn = await this.#turn.take();
     const tickets = this.#takeBatch();
     if (tickets.length > 0) {
+      this.#rounds += 1;
       await this.#round(tickets).catch((error: unknown) => {
         for (const ticket of tickets) {
           ticket.reject(error); // settled ones don't care
@@ -489,13 +492,17 @@ export class DirnodeWriter {
 
   /** Finds the unproved edits on the grid, writes again what was undone; returns those that others overtook. */
   async #look(): Promise<readonly Edit[]> {
+    const { log, port, clock } = this.#o;
     using _place = await this.#o.looks.take(this.#stopping.signal);
-    using _turn = await this.#turn.take(this.#stopping.signal);
     if (this.#unproved.size === 0 && this.#doubtful.length === 0) {
       return [];
     }
-    const { log, port, clock } = this.#o;
-    const state = await port.refresh(true);
+    // A hung grid is waited for before it is our turn: changes that come meanwhile must not wait behind that too.
+    const wasIdle = this.#turn.isIdle;
+    const rounds = this.#rounds;
+    const before = await port.refresh(true);
+    using _turn = await this.#turn.take(this.#stopping.signal);
+    const state = wasIdle && rounds === this.#rounds ? before : await port.refresh(true);
     await this.#resolveDoubts(state);
     const { proved, overtaken, undone } = this.#unproved.look(state, clock.monotonicMs());
     if (overtaken.length > 0) {

@@ -312,6 +312,9 @@ export class DirInode implements DirnodePort {
       }
       return this.#keepRead(listing, label, wasRolledBack);
     } catch (error) {
+      if (isRetryable(error)) {
+        this.#context.slowness.suspect(this.#context.clock);
+      }
       if (this.#snapshot) {
         this.#context.log.debug({ dir: this.dirId, err: error }, 'a listing could not be refreshed');
       }

@@ -447,6 +447,21 @@ describe('DirnodeWriter', () => {
     assert.equal(port.children.has('a'), false);
   });
 
+  test('does not hold a change up while a look waits for a hung grid', async () => {
+    const { port, put, clock } = setUp();
+    await put('a', 'A');
+    let hung = 0;
+    const refresh = port.refresh.bind(port);
+    port.refresh = () => {
+      hung += 1;
+      return hung === 1 ? new Promise(() => undefined) : refresh();
+    };
+    await clock.advance(1_100);
+    assert.equal(hung, 1, 'a look waits');
+    await put('b', 'B');
+    assert.equal(port.children.get('b')?.readCap, 'B');
+  });
+
   test('answers what the grid has done even when it can not be asked again', async () => {
     const { port, put, clock, store } = setUp();
     port.before.set('afterWrite', () => {
