@@ -68,7 +68,7 @@ describe('kill -9 of the gateway', () => {
           answered += (await Promise.all(workers)).reduce((sum, n) => sum + n, 0);
         }
       }
-      assert.ok(answered > KILLS * 4, `only ${answered} answers: the test saw too little`);
+      assert.ok(answered > KILLS, `only ${answered} answers: the test saw too little`);
     } finally {
       await rm(dataDir, { recursive: true });
     }
