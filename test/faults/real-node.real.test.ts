@@ -209,7 +209,7 @@ describe('A server in front of a real node', { skip: realGridSkip() }, () => {
     const read = async (): Promise<void> => {
       for await (const bytes of body as AsyncIterable<Buffer>) {
         received += bytes.length;
-        await delay(20); // slower than the node, so that it dies in the middle
+        await delay(60); // slower than the node, so that it dies in the middle
       }
     };
     const broken = assert.rejects(read());
