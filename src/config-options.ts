@@ -15,6 +15,10 @@ export type OptionName =
   | 'data-dir'
   | 'cache-dir'
   | 'store'
+  | 'cache-max-size'
+  | 'cache-min-free-space'
+  | 'buffer-size'
+  | 'meta-buffer-size'
   | 'user'
   | 'password-file'
   | 'cert'
@@ -126,6 +130,38 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'where metadata is kept: sqlite: or memory:',
     byDefault: 'sqlite:',
+    commands: serve,
+  },
+  'cache-max-size': {
+    kind: 'text',
+    value: 'SIZE',
+    group: DISK,
+    about: 'most that cached contents of files may take; 0 = no limit',
+    byDefault: '10G',
+    commands: serve,
+  },
+  'cache-min-free-space': {
+    kind: 'text',
+    value: 'SIZE',
+    group: DISK,
+    about: 'cached contents make way where less than this is free on their disk; 0 = never',
+    byDefault: '256M',
+    commands: serve,
+  },
+  'buffer-size': {
+    kind: 'text',
+    value: 'SIZE',
+    group: LIMITS,
+    about: 'memory for contents of small files that are read often; 0 = none',
+    byDefault: '32M',
+    commands: serve,
+  },
+  'meta-buffer-size': {
+    kind: 'text',
+    value: 'SIZE',
+    group: LIMITS,
+    about: 'memory for listings of directories that nobody uses just now; 0 = none',
+    byDefault: '64M',
     commands: serve,
   },
   user: { kind: 'text', value: 'NAME', group: ACCESS, about: 'name of the one account', commands: serve },

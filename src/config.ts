@@ -19,6 +19,7 @@ import {
   parseCount,
   parseCountOrOff,
   parseHost,
+  parseSizeBytes,
   parseTimeMs,
   parseUserName,
 } from './config-values.ts';
@@ -40,6 +41,13 @@ export interface Config {
   readonly cacheDir: string;
   readonly configDir: string;
   readonly store: 'sqlite' | 'memory';
+  /** Infinity = no limit. */
+  readonly cacheMaxBytes: number;
+  readonly cacheMinFreeBytes: number;
+  /** Memory for opened blocks. */
+  readonly bufferBytes: number;
+  /** Memory for listings. */
+  readonly metaBufferBytes: number;
   /** Undefined = everybody who can connect may come in. */
   readonly account: { readonly name: string; readonly password: string } | undefined;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
@@ -98,6 +106,9 @@ export async function loadCreateRootConfig(
   return { config: Object.freeze(configOf(settings, node)), warnings: settings.warnings, place };
 }
 
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 const LOG_FORMATS = ['text', 'json'] as const;
 const STORES = ['sqlite:', 'memory:', 'sqlite', 'memory'] as const;
@@ -116,6 +127,10 @@ function configOf(settings: Settings, node: NodeAddress | undefined): Config {
     cacheDir: settings.path('cache-dir') ?? settings.xdg('XDG_STATE_HOME', '.local/state'),
     configDir: settings.xdg('XDG_CONFIG_HOME', '.config'),
     store: settings.parsed('store', parseStore, 'sqlite'),
+    cacheMaxBytes: settings.parsed('cache-max-size', parseSizeBytes, 10 * GIB),
+    cacheMinFreeBytes: settings.parsed('cache-min-free-space', parseAmountBytes, 256 * MIB),
+    bufferBytes: settings.parsed('buffer-size', parseAmountBytes, 32 * MIB),
+    metaBufferBytes: settings.parsed('meta-buffer-size', parseAmountBytes, 64 * MIB),
     account: undefined,
     tls: readTls(settings),
     allowedHosts: settings.all('allowed-host', parseHost),
@@ -201,4 +216,10 @@ function parseStore(text: string): Config['store'] {
 function parseAgeMs(text: string): number {
   const ms = parseTimeMs(text);
   return Number.isFinite(ms) ? ms : 0;
+}
+
+/** An amount, unlike a limit: 0 is none. */
+function parseAmountBytes(text: string): number {
+  const bytes = parseSizeBytes(text);
+  return Number.isFinite(bytes) ? bytes : 0;
 }
