@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
 import { FsError, hasCode } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
+import { BlockCache } from './cache/block-cache.ts';
 import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
 import { embeddedRootCap } from './embedded-root.ts';
@@ -100,9 +101,21 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
   const local = await open('local', cacheRoot.localKey);
   const shared = await open('shared', cacheRoot.sharedKey);
   await rememberNode(local, nodeId);
+  const cache = await BlockCache.open({
+    folder: config.store === 'memory' ? undefined : cacheRoot.folder,
+    key: cacheRoot.blocksKey,
+    maxBytes: config.cacheMaxBytes,
+    minFreeBytes: config.cacheMinFreeBytes,
+    bufferBytes: config.bufferBytes,
+    pinned: new Map(),
+    clock,
+    log,
+  });
+  closers.add(() => cache.close());
   const tree = new GridTree({
     grid,
     rootCap,
+    cache,
     edits: new EditStore(local, sealedEdits(cacheRoot.writerKey)),
     clock,
     log,
