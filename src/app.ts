@@ -13,6 +13,7 @@ import { embeddedRootCap } from './embedded-root.ts';
 import { startGateway } from './gateway/server.ts';
 import { startFront } from './http/front.ts';
 import { GridTree } from './inode/grid-tree.ts';
+import { Pins, pinnedContents } from './inode/pins.ts';
 import { openCacheRoot } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openStore } from './meta/open-store.ts';
@@ -107,7 +108,7 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     maxBytes: config.cacheMaxBytes,
     minFreeBytes: config.cacheMinFreeBytes,
     bufferBytes: config.bufferBytes,
-    pinned: new Map(),
+    pinned: await pinnedContents(local),
     clock,
     log,
   });
@@ -126,6 +127,9 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     isReadOnly: config.isReadOnly,
   });
   closers.add(() => tree.stop());
+  const keeper = tree.cacheKeeper(new Pins(local, cache));
+  closers.add(() => keeper.stop());
+  keeper.start();
   inBackground(tree.recover(), log, 'changes of an earlier run could not be brought to the grid');
   inBackground(
     tree.stat([]),

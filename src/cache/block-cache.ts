@@ -67,6 +67,7 @@ export class BlockCache {
   readonly #memory: LRUCache<string, Buffer> | undefined;
   readonly #pinnedNames = new Map<string, string>();
   readonly #pinned = new Map<string, number>();
+  #pinnedBytes = 0;
   #disk: Disk | undefined;
   #scanning: Promise<void> = Promise.resolve();
 
@@ -102,6 +103,11 @@ export class BlockCache {
     return this.#pinned;
   }
 
+  /** What they come to, whether they are here or not. */
+  get pinnedBytes(): number {
+    return this.#pinnedBytes;
+  }
+
   /** The most that pinned contents may come to: half the cache. */
   get maxPinnedBytes(): number {
     return this.#options.maxBytes / 2;
@@ -112,6 +118,7 @@ export class BlockCache {
       return;
     }
     this.#pinned.set(contentKey, sizeBytes);
+    this.#pinnedBytes += sizeBytes;
     const blob = this.#disk?.store.blob(contentKey, sizeBytes);
     if (this.#disk && blob) {
       for (const name of this.#disk.store.namesOf(blob)) {
@@ -125,6 +132,7 @@ export class BlockCache {
     const sizeBytes = this.#pinned.get(contentKey);
     const blob = sizeBytes === undefined ? undefined : this.#disk?.store.blob(contentKey, sizeBytes);
     this.#pinned.delete(contentKey);
+    this.#pinnedBytes -= sizeBytes ?? 0;
     if (this.#disk && blob) {
       for (const name of this.#disk.store.namesOf(blob)) {
         this.#pinnedNames.delete(name);

@@ -39,6 +39,7 @@ export class BlockFile {
   readonly #options: BlockFileOptions;
   #handle: FileHandle | undefined;
   #opening: Promise<void> | undefined;
+  #making: Promise<FileHandle> | undefined;
   /** By slot; undefined until the file was looked at. */
   #isFilled: Uint8Array | undefined;
   #allocatedBytes = 0;
@@ -107,10 +108,10 @@ export class BlockFile {
     if (this.has(index)) {
       return; // a slot is written once: another download came first
     }
-    this.#handle ??= await this.#make();
+    const handle = this.#handle ?? (await this.#made());
     const parts = sealSlot(this.#options.key, this.#name(index), block);
     const wantedBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    const { bytesWritten } = await this.#handle.writev([...parts], slotOffset(index));
+    const { bytesWritten } = await handle.writev([...parts], slotOffset(index));
     if (bytesWritten !== wantedBytes) {
       await this.#erase(index);
       throw new FsError('no-space', 'a block was written in part only');
@@ -136,7 +137,7 @@ export class BlockFile {
 
   /** It can be used again: then the file is opened and looked at anew. */
   async close(): Promise<void> {
-    await this.#opening;
+    await Promise.allSettled([this.#opening, this.#making]);
     const handle = this.#handle;
     this.#handle = undefined;
     this.#isFilled = undefined;
@@ -169,6 +170,15 @@ export class BlockFile {
       this.#allocatedBytes = 0;
     }
     this.#isFilled = filled;
+  }
+
+  /** Several blocks may be the first. */
+  async #made(): Promise<FileHandle> {
+    this.#making ??= this.#make().finally(() => {
+      this.#making = undefined;
+    });
+    this.#handle = await this.#making;
+    return this.#handle;
   }
 
   async #make(): Promise<FileHandle> {

@@ -142,6 +142,18 @@ export class Files {
     return await this.opened(child, await this.facts(child)).read(range, signal);
   }
 
+  /** What the cache knows the child's content by, as far as it is known; undefined where its cap holds it. */
+  contentKeyOf(child: Child): { readonly key: string; readonly sizeBytes: number } | undefined {
+    const cap = parseCap(child.readCap ?? child.writeCap ?? '');
+    if (cap.kind === 'chk') {
+      return this.sourceOf(child, cap);
+    }
+    const { version, sizeBytes } = this.factsAtHand(child);
+    return cap.kind === 'mutable' && version !== undefined && sizeBytes !== undefined
+      ? { key: versionKey(cap, version), sizeBytes }
+      : undefined;
+  }
+
   /** What the cache knows an immutable child's content by. */
   sourceOf(child: Child, cap: ChkCap): ContentSource {
     const known = this.#sources.get(child);

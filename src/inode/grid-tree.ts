@@ -12,6 +12,7 @@ import { type Edit, fingerprint, type SeenChild, type WantedChild } from '../edi
 import type { EditStore } from '../edits/edit-store.ts';
 import { identityOf, LIT_MAX_BYTES, parseCap, readOnlyText } from '../tahoe/caps.ts';
 import type { Child, Grid, GridSpace, UploadBody } from '../tahoe/grid.ts';
+import { CacheKeeper } from './cache-keeper.ts';
 import { Contents } from './contents.ts';
 import { copyOf } from './copy-tree.ts';
 import { describeChild, describeRoot, placeIdOf } from './describe.ts';
@@ -28,6 +29,7 @@ import {
   type WalkOptions,
   walkTo,
 } from './locate.ts';
+import type { Pins } from './pins.ts';
 import type {
   Changed,
   ChangeOptions,
@@ -97,6 +99,11 @@ export class GridTree implements Tree {
       root: this.#dirs.get(options.rootCap),
       isReadOnly: options.isReadOnly,
     };
+  }
+
+  /** What operators may ask of the cache behind this tree. */
+  cacheKeeper(pins: Pins): CacheKeeper {
+    return new CacheKeeper({ ...this.#o, walker: this.#walker, files: this.#files, pins });
   }
 
   /** Goes on with edits that an earlier process left; resolves when none is left, however long the grid is away. */
