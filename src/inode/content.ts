@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream';
 import { BLOCK_BYTES, blockCountOf, blockOf, blocksTouching } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
+import { FsError } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
 import { BlockReader, type BlockSource } from './block-reader.ts';
@@ -27,6 +28,7 @@ export class Content implements BlockSource {
   readonly #running = new Set<Promise<void>>();
   readonly #ahead = new ReadAhead();
   #readers = 0;
+  #isStopped = false;
   /** Blocks that were here when they were last looked for ahead of a reader. */
   #seen: ByteRange = { start: 0, end: 0 };
 
@@ -40,7 +42,7 @@ export class Content implements BlockSource {
 
   /** Nobody reads, nothing runs. */
   get isIdle(): boolean {
-    return this.#readers === 0 && this.#downloads.size === 0;
+    return this.#readers === 0 && this.#running.size === 0;
   }
 
   /** The bytes, if they lie in memory and in one block. */
@@ -53,15 +55,18 @@ export class Content implements BlockSource {
     return block?.subarray(start - index * BLOCK_BYTES, end - index * BLOCK_BYTES);
   }
 
-  /** Streams `range`, which lies within the content; fails rather than ends early. */
+  /** Streams `range`, which lies within the content; fails rather than ends early. Throws where `signal` has fired. */
   read(range: ByteRange, signal?: AbortSignal): Readable {
+    if (signal?.aborted) {
+      throw new FsError('aborted', 'no longer wanted', { op: 'read', cause: signal.reason });
+    }
     const aheadBytes = this.#ahead.wanted(range);
     const wantedUntil = Math.min(blockCountOf(range.end + aheadBytes), blockCountOf(this.sizeBytes));
     if (aheadBytes > 0) {
       this.#readAhead(blocksTouching(range).end, wantedUntil);
     } else {
       for (const download of this.#downloads) {
-        download.dropFloor();
+        download.dropReadAhead();
       }
     }
     this.#readers += 1;
@@ -71,7 +76,10 @@ export class Content implements BlockSource {
   async block(index: number, interest: Interest): Promise<Buffer> {
     const { cached, cache } = this.#parts;
     for (;;) {
-      const passing = this.#recent(index) ?? (await this.#join(index, interest));
+      if (interest.isOver || this.#isStopped) {
+        throw new FsError('aborted', 'no longer wanted', { op: 'read' }); // nobody would end what is begun here
+      }
+      const passing = this.#follow(index, interest) ?? (await this.#join(index, interest));
       if (passing !== undefined) {
         return passing;
       }
@@ -79,8 +87,9 @@ export class Content implements BlockSource {
       if (known !== undefined) {
         return known;
       }
-      // While the disk was looked at, others may have begun what we want.
-      if (this.#recent(index) === undefined && this.#joinable(index, interest) === undefined) {
+      // While the disk was looked at, others may have begun what we want, or the reader has gone.
+      const isOnItsWay = this.#recent(index) !== undefined || this.#joinable(index, interest) !== undefined;
+      if (!isOnItsWay && !interest.isOver && !this.#isStopped) {
         cache.counts.add('misses');
         this.#start({ start: segmentStart(index), end: segmentEnd(interest.until) });
       }
@@ -101,7 +110,8 @@ export class Content implements BlockSource {
       if (download.has(interest)) {
         if (isDone) {
           // The node has decoded the whole segment, and who reads on wants what was to be read ahead.
-          download.raiseFloor(segmentEnd(interest.until));
+          download.finishTo(segmentEnd(interest.position));
+          download.readAheadTo(segmentEnd(interest.until));
         }
         download.leave(interest);
       }
@@ -110,6 +120,7 @@ export class Content implements BlockSource {
 
   /** Stops all downloads; resolves when nothing runs any more. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     for (const download of this.#downloads) {
       download.stop();
     }
@@ -119,6 +130,16 @@ export class Content implements BlockSource {
   #recent(index: number): Buffer | undefined {
     for (const download of this.#downloads) {
       const block = download.recent(index);
+      if (block !== undefined) {
+        return block;
+      }
+    }
+    return undefined;
+  }
+
+  #follow(index: number, interest: Interest): Buffer | undefined {
+    for (const download of this.#downloads) {
+      const block = download.follow(index, interest);
       if (block !== undefined) {
         return block;
       }
@@ -143,26 +164,37 @@ export class Content implements BlockSource {
 
   /** Begins what a reader who goes through the file will want, unless it is here or on its way. */
   #readAhead(from: number, until: number): void {
+    const looking = this.#firstMissing(from, until)
+      .then((start) => this.#fetchAhead(from, start, until))
+      .finally(() => this.#running.delete(looking));
+    this.#running.add(looking);
+  }
+
+  #fetchAhead(from: number, firstMissing: number, until: number): void {
+    let start = firstMissing;
+    while (start < until && this.#recent(start) !== undefined) {
+      start += 1; // it came while the disk was asked
+    }
+    if (start >= until || this.#isStopped) {
+      return;
+    }
+    const end = segmentEnd(until);
     for (const download of this.#downloads) {
-      if (download.isOpen && download.next <= from && from < download.end) {
-        download.raiseFloor(Math.min(until, download.end));
+      if (download.isOpen && download.next <= start && start < download.end) {
+        download.readAheadTo(end);
         return;
       }
     }
-    const looking = this.#firstMissing(from, until)
-      .then((start) => {
-        if (start < until && ![...this.#downloads].some((one) => one.next <= start && start < one.end)) {
-          this.#start({ start, end: segmentEnd(until) }).raiseFloor(until);
-        }
-      })
-      .finally(() => this.#running.delete(looking));
-    this.#running.add(looking);
+    // Not before half of the window is used up: one request for many segments, not one for each.
+    if (start - from <= (until - from) / 2) {
+      this.#start({ start, end }).readAheadTo(end);
+    }
   }
 
   async #firstMissing(from: number, until: number): Promise<number> {
     const isSeen = from >= this.#seen.start && from <= this.#seen.end;
     let index = isSeen ? this.#seen.end : from;
-    while (index < until && (await this.#parts.cached.has(index))) {
+    while (index < until && (this.#recent(index) !== undefined || (await this.#parts.cached.has(index)))) {
       index += 1;
     }
     this.#seen = { start: isSeen ? this.#seen.start : from, end: index };

@@ -15,6 +15,8 @@ export interface Interest {
   position: number;
   /** What lies from here on is not wanted. */
   readonly until: number;
+  /** Wants nothing more. */
+  isOver: boolean;
 }
 
 export interface DownloadParts {
@@ -53,8 +55,10 @@ export class Download {
   readonly #recent = new Map<number, Buffer>();
   readonly #writes = new Set<Promise<void>>();
   readonly #stop = new AbortController();
-  /** Up to here it goes on without readers: what a node has decoded already, or what is read ahead. */
-  #floor = 0;
+  /** Up to here it goes on without readers: the rest of a segment, which the node has decoded already. */
+  #segmentFloor = 0;
+  /** Likewise, as far as it can be kept: what is read ahead. */
+  #aheadFloor = 0;
   #isStoring = false;
   #isEnded = false;
   #wake: (() => void) | undefined;
@@ -82,6 +86,15 @@ export class Download {
     return this.#recent.get(index);
   }
 
+  /** As `recent`; who is served so close behind goes along from now on. */
+  follow(index: number, interest: Interest): Buffer | undefined {
+    const block = this.#recent.get(index);
+    if (block !== undefined && this.isOpen && this.#next < interest.until) {
+      this.#members.add(interest);
+    }
+    return block;
+  }
+
   has(interest: Interest): boolean {
     return this.#members.has(interest);
   }
@@ -100,20 +113,26 @@ export class Download {
     });
   }
 
-  /** A member has moved on, or the floor was raised. */
+  /** A member has moved on, a floor was raised, or a block was kept. */
   poke(): void {
     this.#wake?.();
   }
 
-  /** Goes on up to `block`, whoever leaves. */
-  raiseFloor(block: number): void {
-    this.#floor = Math.max(this.#floor, Math.min(block, this.end));
+  /** Goes on up to `block`, the end of a segment that was begun, whoever leaves. */
+  finishTo(block: number): void {
+    this.#segmentFloor = Math.max(this.#segmentFloor, Math.min(block, this.end));
     this.poke();
   }
 
-  /** Nobody reads on from here: what was to be read ahead is not wanted any more. */
-  dropFloor(): void {
-    this.#floor = 0;
+  /** Reads ahead up to `block`, unless a reader jumps. */
+  readAheadTo(block: number): void {
+    this.#aheadFloor = Math.max(this.#aheadFloor, Math.min(block, this.end));
+    this.poke();
+  }
+
+  /** Somebody jumped: what was to be read ahead may not be wanted any more. */
+  dropReadAhead(): void {
+    this.#aheadFloor = 0;
     this.#stopUnwanted();
   }
 
@@ -147,7 +166,7 @@ export class Download {
       }
     }
     this.#waiting.clear();
-    await Promise.all(this.#writes); // until then who comes late finds the last blocks here
+    await Promise.all(this.#writes); // until then who comes late finds the last blocks here; none of them rejects
     this.#parts.onEnd(this);
   }
 
@@ -167,6 +186,9 @@ export class Download {
       firstAtMs ||= clock.monotonicMs();
       cache.counts.add('fetchedBytes', piece.length);
       for (let rest = piece; rest.length > 0; ) {
+        if (this.#next === this.end) {
+          throw internalError('a download brought more than was asked for');
+        }
         rest = blocks.push(rest);
         const block = blocks.take();
         if (block !== undefined) {
@@ -204,9 +226,9 @@ export class Download {
     for (const { resolve } of waiters) {
       resolve(block);
     }
-    const writing: Promise<void> = this.#parts.cached.write(index, block).then((isStored) => {
-      this.#isStoring = isStored;
+    const writing = this.#keep(index, block).finally(() => {
       this.#writes.delete(writing);
+      this.poke();
     });
     this.#writes.add(writing);
     if (this.#writes.size >= MAX_WRITES) {
@@ -214,12 +236,22 @@ export class Download {
     }
   }
 
+  /** Never rejects: a failing disk is no failure of a reader. */
+  async #keep(index: number, block: Buffer): Promise<void> {
+    try {
+      this.#isStoring = await this.#parts.cached.write(index, block);
+    } catch {
+      this.#isStoring = false; // the cache has counted and logged it
+    }
+  }
+
   /** Waits until the next block is wanted; false when it is here by another way, or nobody is left. */
   async #mayGoOn(): Promise<boolean> {
     while (!this.#isWanted()) {
-      if (this.#stop.signal.aborted) {
-        throw this.#stop.signal.reason;
+      if (this.#members.size === 0 && this.#writes.size === 0) {
+        this.stop();
       }
+      this.#stop.signal.throwIfAborted();
       const fromMs = this.#parts.clock.monotonicMs();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -227,20 +259,20 @@ export class Download {
       this.#wake = undefined;
       this.#pausedMs += this.#parts.clock.monotonicMs() - fromMs;
     }
-    if (this.#stop.signal.aborted) {
-      throw this.#stop.signal.reason;
-    }
-    const isToLook = this.#next % LOOK_EVERY === 0 && !this.#waiting.has(this.#next);
-    return !(isToLook && (await this.#parts.cached.has(this.#next)));
+    this.#stop.signal.throwIfAborted();
+    return !(this.#next % LOOK_EVERY === 0 && (await this.#parts.cached.has(this.#next)));
   }
 
   #isWanted(): boolean {
-    if (this.#next < this.#floor) {
+    const lead = this.#isStoring ? LEAD_STORED : LEAD_UNSTORED;
+    // What can't be kept would be gone before its reader comes: then only the first blocks are read ahead.
+    const isKept = this.#isStoring || this.#next - this.#start < lead;
+    if (this.#next < this.#segmentFloor || (this.#next < this.#aheadFloor && isKept)) {
       return true;
     }
-    const lead = this.#isStoring ? LEAD_STORED : LEAD_UNSTORED;
     for (const { position, until } of this.#members) {
-      if (this.#next < until && this.#next - position < lead) {
+      const isBehind = this.#next < position && this.#waiting.size === 0; // it has what comes from elsewhere
+      if (this.#next < until && this.#next - position < lead && !isBehind) {
         return true;
       }
     }
@@ -248,7 +280,8 @@ export class Download {
   }
 
   #stopUnwanted(): void {
-    if (this.#members.size === 0 && this.#next >= this.#floor && !this.#isEnded) {
+    const floor = Math.max(this.#segmentFloor, this.#aheadFloor);
+    if (this.#members.size === 0 && this.#next >= floor && !this.#isEnded) {
       this.stop();
     }
   }

@@ -2,7 +2,7 @@
 // its cap; a mutable one is asked, and what it said is believed as long as a listing would be.
 import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
-import { FsError } from '../base/errors.ts';
+import { FsError, isRetryable } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import { type Cap, type ChkCap, identityOf, parseCap } from '../tahoe/caps.ts';
@@ -94,11 +94,13 @@ export class Files {
   /** As `factsAtHand`, after asking the grid where it must be asked. */
   async facts(child: Child): Promise<FileFacts> {
     const atHand = this.factsAtHand(child);
-    const cap = parseCap(child.writeCap ?? child.readCap ?? '');
-    if (child.kind !== 'file' || atHand.sizeBytes !== undefined || cap.kind !== 'mutable') {
+    if (child.kind !== 'file' || atHand.sizeBytes !== undefined) {
       return atHand;
     }
-    return mutableFileFacts(child, await this.#ask(identityOf(cap), cap.text));
+    const cap = parseCap(child.writeCap ?? child.readCap ?? '');
+    return cap.kind === 'mutable'
+      ? mutableFileFacts(child, await this.#factsNow(identityOf(cap), cap.text))
+      : atHand;
   }
 
   /** Version of a mutable file now, asked of the grid. */
@@ -116,6 +118,10 @@ export class Files {
 
   /** The file behind `child`, to be read in the version that `facts` are about. */
   opened(child: Child, facts: FileFacts): OpenedFile {
+    const known = this.#sources.get(child);
+    if (known !== undefined) {
+      return this.#openedImmutable(known);
+    }
     const cap = parseCap(child.readCap ?? child.writeCap ?? '');
     switch (cap.kind) {
       case 'lit':
@@ -123,13 +129,8 @@ export class Files {
           atHand: ({ start, end }) => cap.data.subarray(start, end),
           read: async ({ start, end }) => readableOf(cap.data.subarray(start, end)),
         };
-      case 'chk': {
-        const source = this.sourceOf(child, cap);
-        return {
-          atHand: (range) => this.#contents.atHand(source, range),
-          read: async (range, signal) => this.#contents.read(source, range, signal),
-        };
-      }
+      case 'chk':
+        return this.#openedImmutable(this.sourceOf(child, cap));
       case 'mutable':
         return { atHand: () => undefined, read: this.#mutableReader(cap, facts) };
       default:
@@ -167,14 +168,36 @@ export class Files {
     return source;
   }
 
-  #mutableReader(cap: Cap, { version, sizeBytes }: FileFacts): OpenedFile['read'] {
+  #openedImmutable(source: ContentSource): OpenedFile {
+    return {
+      atHand: (range) => this.#contents.atHand(source, range),
+      read: async (range, signal) => this.#contents.read(source, range, signal),
+    };
+  }
+
+  #mutableReader(cap: Cap, { version, sizeBytes = 0 }: FileFacts): OpenedFile['read'] {
     const { text } = cap;
-    if (version === undefined || sizeBytes === undefined) {
-      return (range, signal) => this.#grid.read(text, range, signal);
+    const key = version === undefined ? undefined : versionKey(cap, version);
+    // Of several versions at once one is read, nobody knows which: its length is all that can be looked at.
+    const isStill = async (): Promise<boolean> =>
+      version === undefined
+        ? (await this.#grid.mutableSize(text)) === sizeBytes
+        : (await this.version(text)) === version;
+    const source = { key, cap: text, sizeBytes, isStill, onChanged: () => this.forget(text) };
+    return (range, signal) => this.#contents.readVersion(source, range, signal);
+  }
+
+  /** What the grid says; while it can't be asked, what it said last. */
+  async #factsNow(id: string, cap: string): Promise<MutableFacts> {
+    try {
+      return await this.#ask(id, cap);
+    } catch (error) {
+      const known = this.#known.get(id);
+      if (known !== undefined && isRetryable(error)) {
+        return known.facts;
+      }
+      throw error;
     }
-    const source = { key: versionKey(cap, version), cap: text, sizeBytes, notedSha256: undefined };
-    const isStill = async (): Promise<boolean> => (await this.version(text)) === version;
-    return (range, signal) => this.#contents.readVersion(source, range, isStill, signal);
   }
 
   #ask(id: string, cap: string): Promise<MutableFacts> {

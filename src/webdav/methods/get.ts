@@ -27,6 +27,17 @@ const CLIENT_GONE: ReadonlySet<string | undefined> = new Set([
 ]);
 
 export async function get(exchange: Exchange): Promise<void> {
+  try {
+    await answer(exchange);
+  } catch (error) {
+    if (!hasCode(error, 'race') || exchange.response.headersSent) {
+      throw error;
+    }
+    await answer(exchange); // a mutable file was written between the look at its version and its first byte
+  }
+}
+
+async function answer(exchange: Exchange): Promise<void> {
   const path = exchange.readPath();
   let file: OpenFile;
   try {
