@@ -166,7 +166,11 @@ export class Download {
       }
     }
     this.#waiting.clear();
-    await Promise.all(this.#writes); // until then who comes late finds the last blocks here; none of them rejects
+    // Until then who is close behind finds the last blocks here.
+    await Promise.all(this.#writes);
+    while (failure === undefined && !this.#isStoring && this.#isFollowed()) {
+      await this.#poked();
+    }
     this.#parts.onEnd(this);
   }
 
@@ -181,6 +185,10 @@ export class Download {
     const startedMs = clock.monotonicMs();
     let firstAtMs = 0;
     const stream = await open({ start, end }, this.#stop.signal);
+    if (this.#stop.signal.aborted) {
+      stream.on('error', () => undefined).destroy();
+      throw this.#stop.signal.reason;
+    }
     const blocks = new BlockAssembly(rangeOfBlock(this.#next, sizeBytes));
     for await (const piece of stream as AsyncIterable<Buffer>) {
       firstAtMs ||= clock.monotonicMs();
@@ -253,14 +261,23 @@ export class Download {
       }
       this.#stop.signal.throwIfAborted();
       const fromMs = this.#parts.clock.monotonicMs();
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = undefined;
+      await this.#poked();
       this.#pausedMs += this.#parts.clock.monotonicMs() - fromMs;
     }
     this.#stop.signal.throwIfAborted();
     return !(this.#next % LOOK_EVERY === 0 && (await this.#parts.cached.has(this.#next)));
+  }
+
+  async #poked(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+
+  /** Whether a member is yet to come by what lies here. */
+  #isFollowed(): boolean {
+    return !this.#stop.signal.aborted && [...this.#members].some(({ position }) => position < this.#next);
   }
 
   #isWanted(): boolean {

@@ -48,7 +48,7 @@ export class Versions {
     if (signal?.aborted) {
       throw new FsError('aborted', 'no longer wanted', { op: 'read', cause: signal.reason });
     }
-    const { key, cap, sizeBytes } = source;
+    const { key, sizeBytes } = source;
     if (key !== undefined && sizeBytes <= MAX_HELD_BYTES) {
       const cached = this.#parts.cache.content(key, sizeBytes);
       const blocks = new VersionBlocks(cached, () => this.#fetch(key, source));
