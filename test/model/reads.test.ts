@@ -224,7 +224,7 @@ async function replay({ sizeBytes, pieceBytes, maxBytes, isOnDisk, rounds }: Pla
 
 describe('readers of a content', () => {
   test('get exactly their bytes or an error, whatever fails', async () => {
-    const numRuns = process.env['SLOW'] === '1' ? 2_000 : 60;
+    const numRuns = process.env['SLOW'] === '1' ? 2_000 : 30;
     await fc.assert(fc.asyncProperty(plan, replay), { numRuns, endOnFailure: true });
   });
 });
