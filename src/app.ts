@@ -13,12 +13,14 @@ import { embeddedRootCap } from './embedded-root.ts';
 import { startGateway } from './gateway/server.ts';
 import { startFront } from './http/front.ts';
 import { GridTree } from './inode/grid-tree.ts';
+import { ListingStore } from './inode/listing-store.ts';
+import { MutableStore } from './inode/mutable-store.ts';
 import { Pins, pinnedContents } from './inode/pins.ts';
 import { openCacheRoot } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openStore } from './meta/open-store.ts';
 import { randomFraction } from './seal/random.ts';
-import { sealedEdits } from './sealed-edits.ts';
+import { sealedEdits, sealedWriteCaps } from './sealed-edits.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
 import type { Grid } from './tahoe/grid.ts';
 import { HttpGrid } from './tahoe/http-grid.ts';
@@ -117,6 +119,9 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     grid,
     rootCap,
     cache,
+    listings: new ListingStore(local, sealedWriteCaps(cacheRoot.writerKey), log),
+    mutables: new MutableStore(local, log),
+    metaBufferBytes: config.metaBufferBytes,
     edits: new EditStore(local, sealedEdits(cacheRoot.writerKey)),
     clock,
     log,

@@ -2,13 +2,14 @@
 // its cap; a mutable one is asked, and what it said is believed as long as a listing would be.
 import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
-import { FsError } from '../base/errors.ts';
+import { FsError, isRetryable } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import { type Cap, type ChkCap, identityOf, parseCap } from '../tahoe/caps.ts';
 import type { Child, Grid } from '../tahoe/grid.ts';
 import type { ContentSource, Contents } from './contents.ts';
 import { believedMark, contentHash, etagOfCap, etagOfHash, markOf, type OurMark } from './edge.ts';
+import type { MutableStore } from './mutable-store.ts';
 
 /** What tells one version of a mutable file from another, and how long that version is. */
 export interface MutableFacts {
@@ -43,6 +44,7 @@ const MAX_REMEMBERED = 10_000;
 export class Files {
   readonly #grid: Grid;
   readonly #contents: Contents;
+  readonly #mutables: MutableStore | undefined;
   readonly #clock: Clock;
   readonly #maxAgeMs: number;
   /** Parsing and hashing a cap takes some 20 us: too long for each of thousands of children at each PROPFIND. */
@@ -54,9 +56,16 @@ export class Files {
   /** What an immutable child's cap says, taken apart once. */
   readonly #sources = new WeakMap<Child, ContentSource>();
 
-  constructor(grid: Grid, contents: Contents, clock: Clock, maxAgeMs: number) {
+  constructor(
+    grid: Grid,
+    contents: Contents,
+    mutables: MutableStore | undefined,
+    clock: Clock,
+    maxAgeMs: number,
+  ) {
     this.#grid = grid;
     this.#contents = contents;
+    this.#mutables = mutables;
     this.#clock = clock;
     this.#maxAgeMs = maxAgeMs;
   }
@@ -179,9 +188,7 @@ export class Files {
 
   #ask(id: string, cap: string): Promise<MutableFacts> {
     return this.#asked.run(id, async () => {
-      // The version first: a write in between makes the next look find a new version, never new bytes under an old one.
-      const version = await this.version(cap);
-      const facts = { version, sizeBytes: await this.#grid.mutableSize(cap) };
+      const facts = await this.#askGrid(id, cap);
       this.#known.delete(id);
       this.#known.set(id, { facts, atMs: this.#clock.monotonicMs() });
       for (const oldest of this.#known.keys()) {
@@ -192,6 +199,26 @@ export class Files {
       }
       return facts;
     });
+  }
+
+  /** What the grid says; while it is away, what it said last. */
+  async #askGrid(id: string, cap: string): Promise<MutableFacts> {
+    try {
+      // The version first: a write in between makes the next look find a new version, never new bytes under an old one.
+      const version = await this.version(cap);
+      const facts = { version, sizeBytes: await this.#grid.mutableSize(cap) };
+      const before = this.#known.get(id)?.facts;
+      if (before?.version !== version || before?.sizeBytes !== facts.sizeBytes) {
+        await this.#mutables?.save(id, facts);
+      }
+      return facts;
+    } catch (error) {
+      const last = isRetryable(error) ? await this.#mutables?.load(id) : undefined;
+      if (last === undefined) {
+        throw error;
+      }
+      return last;
+    }
   }
 }
 
