@@ -8,11 +8,13 @@ import { FsError, hasCode } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
-import { embeddedRootCap } from './embedded-root.ts';
+import { embeddedRootCap, hasEmbeddedRoot } from './embedded-root.ts';
 import { startGateway } from './gateway/server.ts';
+import { startControl } from './http/control.ts';
 import { startFront } from './http/front.ts';
+import type { CacheControl } from './inode/cache-control.ts';
 import { GridTree } from './inode/grid-tree.ts';
-import { openCacheRoot } from './meta/cache-root.ts';
+import { openCacheRoot, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openStore } from './meta/open-store.ts';
 import { randomFraction } from './seal/random.ts';
@@ -37,6 +39,12 @@ export interface App extends AsyncDisposable {
 export interface AppParts {
   readonly log: Logger;
   readonly clock: Clock;
+}
+
+/** The cache of a root that nobody serves just now. */
+export interface OpenedCache {
+  readonly control: CacheControl;
+  close(): Promise<void>;
 }
 
 /** What must be stopped again, the last started first. */
@@ -82,6 +90,46 @@ export async function createRootCap(config: Config, parts: AppParts): Promise<st
   }
 }
 
+/** The id of the root that the settings name; undefined where that is the embedded gateway's own. */
+export function namedRootId({ rootCapText }: Config): string | undefined {
+  const root = rootCapText === undefined ? undefined : checkedRoot(rootCapText);
+  return root && rootIdOf(Buffer.from(readOnlyText(root)), storageIndexOf(root) ?? '');
+}
+
+/**
+ * Opens what startApp opens, without listening. Makes no root: `not-running` where there is none yet, or none is named.
+ * `unavailable` while a server has the folder open.
+ */
+export async function openCache(config: Config, _parts: AppParts): Promise<OpenedCache> {
+  await requireRoot(config);
+  throw new FsError('unavailable', NO_CACHE_YET);
+}
+
+const NO_CACHE_YET = 'this version keeps no contents in a cache';
+
+/** The seam between the control socket and the tree: what the commands may ask. */
+function cacheControlOf(_tree: GridTree): CacheControl {
+  return new Proxy({} as CacheControl, {
+    get: () => () => {
+      throw new FsError('unavailable', NO_CACHE_YET);
+    },
+  });
+}
+
+/** So that a command that only looks leaves no folder and no root behind. */
+async function requireRoot({ nodeUrl, rootCapText, dataDir }: Config): Promise<void> {
+  if (nodeUrl !== undefined && rootCapText === undefined) {
+    throw new FsError('not-running', 'no server runs, and which root is meant is not said', {
+      hint: 'start the server, or give --rootcap-file FILE or --alias NAME',
+    });
+  }
+  if (nodeUrl === undefined && !(await hasEmbeddedRoot(dataDir, rootCapText !== undefined))) {
+    throw new FsError('not-running', `no server runs, and no files were ever kept in ${dataDir}`, {
+      hint: 'start the server; for a grid give --node-url URL and --rootcap-file FILE',
+    });
+  }
+}
+
 async function start(config: Config, { log, clock }: AppParts, closers: Closers) {
   const { grid, rootCap, nodeId } = await openGrid(config, { log, clock }, closers);
   const root = checkedRoot(rootCap);
@@ -119,6 +167,14 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     log,
     'the grid can not be read now; what needs it is answered 503 until it can',
   );
+  const control = await startControl({
+    folder: cacheRoot.folder,
+    runtimeDir: config.runtimeDir,
+    control: cacheControlOf(tree),
+    log,
+    clock,
+  });
+  closers.add(() => control.stop());
   const dav = new DavServer({
     tree,
     locks: await LockTable.open(shared, clock),
