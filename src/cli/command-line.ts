@@ -8,7 +8,7 @@ import { FsError, hasCode } from '../base/errors.ts';
 import { parsePath, type TreePath } from '../base/path.ts';
 import { nearest } from '../base/suggest.ts';
 import { type CommandName, OPTION_NAMES, OPTIONS } from '../config-options.ts';
-import { refuseCap } from '../config-sources.ts';
+import { layerOfFlags, refuseCap } from '../config-sources.ts';
 import { CACHE_ABOUT, CACHE_WORD, CACHE_WORDS, COMMANDS, FIRST_WORDS } from './commands.ts';
 
 export type Order =
@@ -37,6 +37,7 @@ export async function readCommandLine(argv: readonly string[]): Promise<Order> {
     const { words, flags } = partsOf(parsed);
     const args = argumentsOf(command, words);
     if (command !== CACHE_WORD) {
+      layerOfFlags(command, flags); // before the paths: an unknown option may have swallowed one
       chosen = { kind: 'run', command, flags, paths: pathsOf(command, args) };
     }
   };
@@ -61,7 +62,7 @@ function describe(parser: Argv, run: Run): Argv {
     for (const word of CACHE_WORDS) {
       add(to, `${CACHE_WORD} ${word}` as CommandName, word);
     }
-    return to.usage(`$0 ${CACHE_WORD} COMMAND [options]\n\n${CACHE_ABOUT}`);
+    return to.usage(`$0 ${CACHE_WORD} COMMAND [options]\n\n${sentence(CACHE_ABOUT)}`);
   };
   parser
     .scriptName('tahoe-webdav')
@@ -111,7 +112,7 @@ function withOptions(parser: Argv, command: CommandName): Argv {
   parser.group(['help', 'version'], OPTIONS.config.group);
   const { usage, about, examples } = COMMANDS[command];
   if (command !== 'serve') {
-    parser.usage(`$0 ${command} ${usage}\n\n${about}`);
+    parser.usage(`$0 ${command} ${usage}\n\n${sentence(about)}`);
   }
   return parser.example(examples.map(([line, what]): [string, string] => [`$0 ${line}`.trim(), what]));
 }
@@ -187,6 +188,10 @@ function pathOf(text: string): TreePath {
     const { message, hint } = error;
     throw new FsError('bad-config', message, hint === undefined ? { cause: error } : { hint, cause: error });
   }
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** A word of the user's, where it is short and plain. */

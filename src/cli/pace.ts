@@ -1,6 +1,8 @@
 // How fast long work goes, by what was done in the last seconds; told the time.
 
 const WINDOW_MS = 15_000;
+/** Reports may come thousands a second; so many are kept. */
+const STEP_MS = 250;
 
 export class Pace {
   #samples: ReadonlyArray<{ readonly atMs: number; readonly bytes: number }> = [];
@@ -8,7 +10,9 @@ export class Pace {
   /** `bytes` are done in all. */
   add(nowMs: number, bytes: number): void {
     const recent = this.#samples.filter(({ atMs }) => atMs >= nowMs - WINDOW_MS);
-    this.#samples = [...recent, { atMs: nowMs, bytes }];
+    const beforeLast = recent.at(-2);
+    const isCrowded = beforeLast !== undefined && nowMs - beforeLast.atMs < STEP_MS;
+    this.#samples = [...(isCrowded ? recent.slice(0, -1) : recent), { atMs: nowMs, bytes }];
   }
 
   /** Undefined until there is something to tell it by. */

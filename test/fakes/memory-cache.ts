@@ -19,14 +19,14 @@ interface CachedFile {
   isBad: boolean;
 }
 
-export const BLOCK_BYTES = 128 * 1024;
+export const BLOCK_BYTES: number = 128 * 1024;
 
 export class MemoryCache implements CacheControl {
   maxBytes: number | undefined = 10 * 2 ** 30;
   /** Their contents can't be fetched, their listings not be read. */
-  readonly unreachable = new Set<string>();
+  readonly unreachable: Set<string> = new Set();
   /** Directories that somebody else has changed. */
-  readonly changed = new Set<string>();
+  readonly changed: Set<string> = new Set();
   /** Long work gives so many reports and then waits for its signal. */
   reportsUntilWait: number = Number.POSITIVE_INFINITY;
   /** How long work has ended: by its signal, or not yet. */
