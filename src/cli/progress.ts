@@ -131,7 +131,8 @@ function withoutSavedCursor(terminal: Terminal): NodeJS.WritableStream {
 function textOf(state: ProgressState, pace: Pace): string {
   const { doneBytes, totalBytes, isCounting, note } = state;
   const rate = pace.bytesPerSecond;
-  const leftMs = isCounting ? undefined : pace.leftMs(totalBytes - doneBytes);
+  const leftBytes = totalBytes - doneBytes;
+  const leftMs = isCounting || leftBytes <= 0 ? undefined : pace.leftMs(leftBytes);
   const parts = [
     isCounting
       ? `${showBytes(doneBytes)} of at least ${showBytes(totalBytes)}`

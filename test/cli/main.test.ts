@@ -70,6 +70,7 @@ describe('main', () => {
   const failures: Array<[string, number, RegExp]> = [
     ['unavailable', 1, /^tahoe-webdav: no answer from the node about \[secret\] at all; is it on\?\n$/],
     ['bad-cap', 2, /^tahoe-webdav: the root is a file\n$/],
+    ['escape', 1, /^tahoe-webdav: nothing is called \\u001b\[31m\\u009bred\n$/],
     ['corrupt', 5, /^tahoe-webdav: the store is damaged\n$/],
     ['system', 1, /^tahoe-webdav: EACCES: permission denied, mkdir \/x\n$/],
     ['bug', 1, /^tahoe-webdav: internal error: no such thing as \[secret\] \(a bug; .*\)\n$/],

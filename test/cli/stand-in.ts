@@ -20,6 +20,7 @@ const failures: Readonly<Record<string, () => Error>> = {
   unavailable: () =>
     new FsError('unavailable', `no answer from the node about ${NEW_CAP}\nat all`, { hint: 'is it on?' }),
   'bad-cap': () => new FsError('bad-cap', 'the root is a file'),
+  escape: () => new FsError('not-found', 'nothing is called \u001b[31m\u009bred'),
   corrupt: () => new FsError('corrupt', 'the store is damaged'),
   system: () => Object.assign(new Error('EACCES: permission denied, mkdir /x'), { code: 'EACCES' }),
   bug: () => new Error(`internal: no such thing as ${NEW_CAP}`),
