@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
 import { FsError, hasCode } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
+import { BlockCache } from './cache/block-cache.ts';
 import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
 import { embeddedRootCap, hasEmbeddedRoot } from './embedded-root.ts';
@@ -13,7 +14,9 @@ import { startGateway } from './gateway/server.ts';
 import { startControl } from './http/control.ts';
 import { startFront } from './http/front.ts';
 import type { CacheControl } from './inode/cache-control.ts';
+import type { CacheKeeper } from './inode/cache-keeper.ts';
 import { GridTree } from './inode/grid-tree.ts';
+import { Pins, pinnedContents } from './inode/pins.ts';
 import { openCacheRoot, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openStore } from './meta/open-store.ts';
@@ -97,23 +100,19 @@ export function namedRootId({ rootCapText }: Config): string | undefined {
 }
 
 /**
- * Opens what startApp opens, without listening. Makes no root: `not-running` where there is none yet, or none is named.
- * `unavailable` while a server has the folder open.
+ * Opens what startApp opens, without listening and without work of its own: edits of an earlier run stay as they are.
+ * Makes no root: `not-running` where there is none yet, or none is named. `unavailable` while a server has the folder.
  */
-export async function openCache(config: Config, _parts: AppParts): Promise<OpenedCache> {
+export async function openCache(config: Config, parts: AppParts): Promise<OpenedCache> {
   await requireRoot(config);
-  throw new FsError('unavailable', NO_CACHE_YET);
-}
-
-const NO_CACHE_YET = 'this version keeps no contents in a cache';
-
-/** The seam between the control socket and the tree: what the commands may ask. */
-function cacheControlOf(_tree: GridTree): CacheControl {
-  return new Proxy({} as CacheControl, {
-    get: () => () => {
-      throw new FsError('unavailable', NO_CACHE_YET);
-    },
-  });
+  const closers = new Closers();
+  try {
+    const { keeper } = await openMount(config, parts, closers);
+    return { control: keeper, close: () => closers.close() };
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
 }
 
 /** So that a command that only looks leaves no folder and no root behind. */
@@ -130,7 +129,15 @@ async function requireRoot({ nodeUrl, rootCapText, dataDir }: Config): Promise<v
   }
 }
 
-async function start(config: Config, { log, clock }: AppParts, closers: Closers) {
+interface Mount {
+  readonly folder: string;
+  readonly shared: MetaStore;
+  readonly tree: GridTree;
+  readonly keeper: CacheKeeper;
+}
+
+/** One root: its stores, its cache and its tree, which does nothing yet. */
+async function openMount(config: Config, { log, clock }: AppParts, closers: Closers): Promise<Mount> {
   const { grid, rootCap, nodeId } = await openGrid(config, { log, clock }, closers);
   const root = checkedRoot(rootCap);
   const cacheRoot = await openCacheRoot({
@@ -148,9 +155,21 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
   const local = await open('local', cacheRoot.localKey);
   const shared = await open('shared', cacheRoot.sharedKey);
   await rememberNode(local, nodeId);
+  const cache = await BlockCache.open({
+    folder: config.store === 'memory' ? undefined : cacheRoot.folder,
+    key: cacheRoot.blocksKey,
+    maxBytes: config.cacheMaxBytes,
+    minFreeBytes: config.cacheMinFreeBytes,
+    bufferBytes: config.bufferBytes,
+    pinned: await pinnedContents(local),
+    clock,
+    log,
+  });
+  closers.add(() => cache.close());
   const tree = new GridTree({
     grid,
     rootCap,
+    cache,
     edits: new EditStore(local, sealedEdits(cacheRoot.writerKey)),
     clock,
     log,
@@ -161,6 +180,21 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     isReadOnly: config.isReadOnly,
   });
   closers.add(() => tree.stop());
+  const keeper = tree.cacheKeeper(new Pins(local, cache));
+  closers.add(() => keeper.stop());
+  return { folder: cacheRoot.folder, shared, tree, keeper };
+}
+
+async function start(config: Config, parts: AppParts, closers: Closers) {
+  const { log, clock } = parts;
+  const { folder, shared, tree, keeper } = await openMount(config, parts, closers);
+  if (config.nodeUrl === undefined) {
+    log.warn(
+      { dataDir: config.dataDir },
+      'no Tahoe node is given: files are kept in the embedded store on this disk alone. It is no grid: lose the disk, lose the files',
+    );
+  }
+  keeper.start();
   inBackground(tree.recover(), log, 'changes of an earlier run could not be brought to the grid');
   inBackground(
     tree.stat([]),
@@ -168,9 +202,9 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     'the grid can not be read now; what needs it is answered 503 until it can',
   );
   const control = await startControl({
-    folder: cacheRoot.folder,
+    folder,
     runtimeDir: config.runtimeDir,
-    control: cacheControlOf(tree),
+    control: keeper,
     log,
     clock,
   });
@@ -223,10 +257,6 @@ async function openGrid(config: Config, parts: AppParts, closers: Closers): Prom
     clock: parts.clock,
   });
   closers.add(() => gateway.close());
-  parts.log.warn(
-    { dataDir: config.dataDir },
-    'no Tahoe node is given: files are kept in the embedded store on this disk alone. It is no grid: lose the disk, lose the files',
-  );
   const grid = openNode(config, gateway.url, gateway.socketPath, parts, closers);
   const { dataDir, configDir } = config;
   const rootCap =

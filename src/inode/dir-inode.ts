@@ -164,6 +164,18 @@ export class DirInode implements DirnodePort {
     return this.#overlaid(snapshot);
   }
 
+  /** The children as last read, however long ago; undefined where nothing is at hand. The grid is not asked. */
+  async childrenAtHand(): Promise<ReadonlyMap<string, Child> | undefined> {
+    return this.#snapshot && this.#overlaid(this.#snapshot);
+  }
+
+  /** What was read is read again when it is wanted. */
+  async forgetListing(): Promise<void> {
+    if (this.#refreshing === undefined) {
+      this.#snapshot = undefined;
+    }
+  }
+
   /** As `children`, but never older than `maxAgeMs`: for what a write rests on. */
   async provedChildren(maxAgeMs: number): Promise<ReadonlyMap<string, Child>> {
     const snapshot = this.#snapshot;

@@ -1,12 +1,13 @@
 // What is known of a file: its size, version and times, and how to read it. An immutable file says all of it in
 // its cap; a mutable one is asked, and what it said is believed as long as a listing would be.
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import { SingleFlight } from '../base/single-flight.ts';
-import { identityOf, parseCap } from '../tahoe/caps.ts';
+import { type Cap, type ChkCap, identityOf, parseCap } from '../tahoe/caps.ts';
 import type { Child, Grid } from '../tahoe/grid.ts';
+import type { ContentSource, Contents } from './contents.ts';
 import { believedMark, contentHash, etagOfCap, etagOfHash, markOf, type OurMark } from './edge.ts';
 
 /** What tells one version of a mutable file from another, and how long that version is. */
@@ -24,6 +25,16 @@ export interface FileFacts {
   readonly mark: OurMark | undefined;
   /** By which a mark names a mutable file's version; undefined for others, and where the version isn't known. */
   readonly contentHash?: string;
+  /** Of a mutable file; undefined for others, and where it isn't known. */
+  readonly version?: string;
+}
+
+/** A file as it is to be read: the version that its facts are about. */
+export interface OpenedFile {
+  /** Bytes of it in `range`, if they are in memory. */
+  atHand(range: ByteRange): Buffer | undefined;
+  /** Streams `range`; fails rather than ends early. */
+  read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
 }
 
 /** Mutable files remembered at once. */
@@ -31,15 +42,21 @@ const MAX_REMEMBERED = 10_000;
 
 export class Files {
   readonly #grid: Grid;
+  readonly #contents: Contents;
   readonly #clock: Clock;
   readonly #maxAgeMs: number;
   /** Parsing and hashing a cap takes some 20 us: too long for each of thousands of children at each PROPFIND. */
-  readonly #immutable = new WeakMap<Child, FileFacts>();
+  #immutable = new WeakMap<Child, FileFacts>();
+  #disbelieved = 0;
   readonly #asked = new SingleFlight<string, MutableFacts>();
   readonly #known = new Map<string, { readonly facts: MutableFacts; readonly atMs: number }>();
 
-  constructor(grid: Grid, clock: Clock, maxAgeMs: number) {
+  /** What an immutable child's cap says, taken apart once. */
+  readonly #sources = new WeakMap<Child, ContentSource>();
+
+  constructor(grid: Grid, contents: Contents, clock: Clock, maxAgeMs: number) {
     this.#grid = grid;
+    this.#contents = contents;
     this.#clock = clock;
     this.#maxAgeMs = maxAgeMs;
   }
@@ -49,6 +66,10 @@ export class Files {
     if (child.kind !== 'file') {
       return UNKNOWN_FACTS;
     }
+    if (this.#disbelieved !== this.#contents.disbelieved) {
+      this.#disbelieved = this.#contents.disbelieved;
+      this.#immutable = new WeakMap();
+    }
     const settled = this.#immutable.get(child);
     if (settled) {
       return settled;
@@ -56,7 +77,8 @@ export class Files {
     const cap = parseCap(child.writeCap ?? child.readCap ?? '');
     if (cap.kind === 'chk' || cap.kind === 'lit') {
       const mark = believedMark(child);
-      const etag = mark?.h ? etagOfHash(mark.h) : etagOfCap(cap.text);
+      const isNoted = mark?.h !== undefined && this.#contents.isBelieved(cap.text, mark.h);
+      const etag = isNoted ? etagOfHash(mark.h) : etagOfCap(cap.text);
       const facts = { sizeBytes: cap.sizeBytes, mark, etag };
       this.#immutable.set(child, facts);
       return facts;
@@ -92,13 +114,67 @@ export class Files {
     this.#asked.forget(id);
   }
 
-  /** Bytes of the file behind `child`. Of a mutable file they are those of the version at this moment. */
-  async read(child: Child, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
-    const cap = child.readCap ?? child.writeCap;
-    if (cap === undefined) {
-      throw new FsError('denied', 'the file has no cap to read it by');
+  /** The file behind `child`, to be read in the version that `facts` are about. */
+  opened(child: Child, facts: FileFacts): OpenedFile {
+    const cap = parseCap(child.readCap ?? child.writeCap ?? '');
+    switch (cap.kind) {
+      case 'lit':
+        return {
+          atHand: ({ start, end }) => cap.data.subarray(start, end),
+          read: async ({ start, end }) => readableOf(cap.data.subarray(start, end)),
+        };
+      case 'chk': {
+        const source = this.sourceOf(child, cap);
+        return {
+          atHand: (range) => this.#contents.atHand(source, range),
+          read: async (range, signal) => this.#contents.read(source, range, signal),
+        };
+      }
+      case 'mutable':
+        return { atHand: () => undefined, read: this.#mutableReader(cap, facts) };
+      default:
+        throw new FsError('denied', 'the file has no cap to read it by');
     }
-    return await this.#grid.read(cap, range, signal);
+  }
+
+  /** Bytes of the file behind `child`, in the version of now. */
+  async read(child: Child, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
+    return await this.opened(child, await this.facts(child)).read(range, signal);
+  }
+
+  /** What the cache knows the child's content by, as far as it is known; undefined where its cap holds it. */
+  contentKeyOf(child: Child): { readonly key: string; readonly sizeBytes: number } | undefined {
+    const cap = parseCap(child.readCap ?? child.writeCap ?? '');
+    if (cap.kind === 'chk') {
+      return this.sourceOf(child, cap);
+    }
+    const { version, sizeBytes } = this.factsAtHand(child);
+    return cap.kind === 'mutable' && version !== undefined && sizeBytes !== undefined
+      ? { key: versionKey(cap, version), sizeBytes }
+      : undefined;
+  }
+
+  /** What the cache knows an immutable child's content by. */
+  sourceOf(child: Child, cap: ChkCap): ContentSource {
+    const known = this.#sources.get(child);
+    const source = known ?? {
+      key: identityOf(cap),
+      cap: cap.text,
+      sizeBytes: cap.sizeBytes,
+      notedSha256: believedMark(child)?.h,
+    };
+    this.#sources.set(child, source);
+    return source;
+  }
+
+  #mutableReader(cap: Cap, { version, sizeBytes }: FileFacts): OpenedFile['read'] {
+    const { text } = cap;
+    if (version === undefined || sizeBytes === undefined) {
+      return (range, signal) => this.#grid.read(text, range, signal);
+    }
+    const source = { key: versionKey(cap, version), cap: text, sizeBytes, notedSha256: undefined };
+    const isStill = async (): Promise<boolean> => (await this.version(text)) === version;
+    return (range, signal) => this.#contents.readVersion(source, range, isStill, signal);
   }
 
   #ask(id: string, cap: string): Promise<MutableFacts> {
@@ -133,5 +209,15 @@ function mutableFileFacts(child: Child, { version, sizeBytes }: MutableFacts): F
     etag: version === undefined ? undefined : etagOfCap(child.readCap ?? child.writeCap ?? '', version),
     mark: mark && version !== undefined && mark.c === mutableContentHash(child, version) ? mark : undefined,
     contentHash: mutableContentHash(child, version),
+    ...(version === undefined ? {} : { version }),
   };
+}
+
+/** Names the bytes of one version of a mutable file. */
+function versionKey(cap: Cap, version: string): string {
+  return `${identityOf(cap)}/${version}`;
+}
+
+function readableOf(bytes: Buffer): Readable {
+  return Readable.from(bytes.length > 0 ? [bytes] : [], { objectMode: false });
 }

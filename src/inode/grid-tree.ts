@@ -7,10 +7,13 @@ import { KeyedMutex, Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
 import { isWithin, lastName, showPath, type TreePath } from '../base/path.ts';
 import { SingleFlight } from '../base/single-flight.ts';
+import type { BlockCache } from '../cache/block-cache.ts';
 import { type Edit, fingerprint, type SeenChild, type WantedChild } from '../edits/edit.ts';
 import type { EditStore } from '../edits/edit-store.ts';
-import { parseCap, readOnlyText } from '../tahoe/caps.ts';
-import type { Child, Grid, GridSpace } from '../tahoe/grid.ts';
+import { identityOf, LIT_MAX_BYTES, parseCap, readOnlyText } from '../tahoe/caps.ts';
+import type { Child, Grid, GridSpace, UploadBody } from '../tahoe/grid.ts';
+import { CacheKeeper } from './cache-keeper.ts';
+import { Contents } from './contents.ts';
 import { copyOf } from './copy-tree.ts';
 import { describeChild, describeRoot, placeIdOf } from './describe.ts';
 import { type DirContext, Slowness } from './dir-inode.ts';
@@ -26,6 +29,7 @@ import {
   type WalkOptions,
   walkTo,
 } from './locate.ts';
+import type { Pins } from './pins.ts';
 import type {
   Changed,
   ChangeOptions,
@@ -55,6 +59,7 @@ export interface GridTreeOptions {
   /** Write or read cap of the root directory. */
   readonly rootCap: string;
   readonly edits: EditStore;
+  readonly cache: BlockCache;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -73,6 +78,7 @@ const SPACE_MAX_AGE_MS = 60_000;
 const MAX_MUTABLE_ASKED = 64;
 
 export class GridTree implements Tree {
+  readonly contents: Contents;
   readonly #o: GridTreeOptions;
   readonly #dirs: DirTable;
   readonly #walker: Walker;
@@ -86,12 +92,18 @@ export class GridTree implements Tree {
     this.#o = options;
     const context: DirContext = { ...options, slowness: this.#slowness, looks: new Limiter(MAX_LOOKS) };
     this.#dirs = new DirTable(context);
-    this.#files = new Files(options.grid, options.clock, options.dirCacheTimeMs);
+    this.contents = new Contents(options);
+    this.#files = new Files(options.grid, this.contents, options.clock, options.dirCacheTimeMs);
     this.#walker = {
       dirs: this.#dirs,
       root: this.#dirs.get(options.rootCap),
       isReadOnly: options.isReadOnly,
     };
+  }
+
+  /** What operators may ask of the cache behind this tree. */
+  cacheKeeper(pins: Pins): CacheKeeper {
+    return new CacheKeeper({ ...this.#o, walker: this.#walker, files: this.#files, pins });
   }
 
   /** Goes on with edits that an earlier process left; resolves when none is left, however long the grid is away. */
@@ -105,6 +117,7 @@ export class GridTree implements Tree {
 
   async stop(): Promise<void> {
     await this.#dirs.stop();
+    await this.contents.stop();
   }
 
   async stat(path: TreePath, signal?: AbortSignal): Promise<Resource> {
@@ -140,15 +153,13 @@ export class GridTree implements Tree {
     if (child.kind === 'directory') {
       throw new FsError('is-directory', `a directory: ${showPath(path)}`);
     }
-    const resource = await this.#describeWhole(place, child);
+    const facts = await this.#files.facts(child);
+    const resource = describeChild(place.parent, place.name, child, facts);
     const { sizeBytes } = resource;
     if (child.kind !== 'file' || sizeBytes === undefined) {
       throw new FsError('denied', `a thing that this gateway does not know how to read: ${showPath(path)}`);
     }
-    return {
-      resource: { ...resource, sizeBytes },
-      read: (range, readSignal) => this.#files.read(child, range, readSignal),
-    };
+    return { resource: { ...resource, sizeBytes }, ...this.#files.opened(child, facts) };
   }
 
   async write(path: TreePath, body: Readable, options: WriteOptions = {}): Promise<Changed> {
@@ -163,7 +174,7 @@ export class GridTree implements Tree {
       }
       options.onAccepted?.();
       const stored = await sendBody(body, { expectedBytes: options.expectedBytes }, (whole) =>
-        this.#o.grid.upload(whole, options.signal),
+        this.#upload(whole, options.signal),
       );
       const about = {
         sha256: stored.sha256,
@@ -180,6 +191,15 @@ export class GridTree implements Tree {
       body.destroy();
       throw error;
     }
+  }
+
+  /** A small file is kept here, too: who wrote it reads it next. */
+  async #upload(body: UploadBody, signal: AbortSignal | undefined): Promise<string> {
+    const cap = await this.#o.grid.upload(body, signal);
+    if ('bytes' in body && body.bytes.length > LIT_MAX_BYTES) {
+      this.contents.keepSoon(identityOf(parseCap(cap)), body.bytes);
+    }
+    return cap;
   }
 
   async makeDirectory(path: TreePath, options: ChangeOptions = {}): Promise<Changed> {

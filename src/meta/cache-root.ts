@@ -27,6 +27,8 @@ export interface CacheRoot {
   readonly rootId: string;
   readonly folder: string;
   readonly localKey: Buffer;
+  /** For the cached contents of files. */
+  readonly blocksKey: Buffer;
   /** Not from this folder's salt: other gateways on the same tree must open the records too. The store adds its own. */
   readonly sharedKey: Buffer;
   /** For what a reader of the same tree must not open; undefined by a read cap. */
@@ -61,6 +63,7 @@ export async function openCacheRoot(options: CacheRootOptions): Promise<CacheRoo
     rootId,
     folder,
     localKey: deriveKey(readSecret, salt, 'local store'),
+    blocksKey: deriveKey(readSecret, salt, 'blocks'),
     sharedKey: deriveKey(readSecret, NO_SALT, 'shared store'),
     writerKey: writeSecret && deriveKey(writeSecret, salt, 'writer'),
   };

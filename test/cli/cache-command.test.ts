@@ -191,7 +191,7 @@ describe('the program', () => {
     assert.deepEqual(readdirSync(home), []);
   });
 
-  test('answers commands while it serves, and leaves no socket', async () => {
+  test('answers commands while it serves and when it does not, and leaves no socket', async () => {
     const directory = join(folder, 'real');
     const args = ['--cache-dir', directory, '--data-dir', join(folder, 'data')];
     const running = await serve(bin, args, {});
@@ -201,8 +201,13 @@ describe('the program', () => {
     const { code, stderr } = await run(bin, ['cache', 'list', '/nowhere', ...args], { HOME: folder });
     assert.equal(code, 1);
     assert.match(stderr, /^tahoe-webdav: [^\n]+\n$/);
+    const served = await run(bin, ['cache', 'stats', '--json', ...args], { HOME: folder });
+    assert.deepEqual([served.code, served.stderr], [0, '']);
     running.child.kill('SIGTERM');
     assert.equal((await running.ended).code, 0);
     assert.ok(!existsSync(socket));
+    const alone = await run(bin, ['cache', 'stats', '--json', ...args], { HOME: folder });
+    assert.deepEqual([alone.code, alone.stderr], [0, '']);
+    assert.deepEqual(Object.keys(JSON.parse(alone.stdout)), Object.keys(JSON.parse(served.stdout)));
   });
 });

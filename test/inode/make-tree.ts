@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLogger, type Logger } from '../../src/base/log.ts';
 import type { TreePath } from '../../src/base/path.ts';
+import { BlockCache } from '../../src/cache/block-cache.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
 import { GridTree } from '../../src/inode/grid-tree.ts';
 import type { Changed, Tree, WriteOptions } from '../../src/inode/tree.ts';
@@ -26,6 +27,21 @@ export interface TestTreeOptions {
   readonly isSoleWriter?: boolean;
   readonly isReadOnly?: boolean;
   readonly dirCacheTimeMs?: number;
+  readonly cache?: BlockCache;
+}
+
+/** A cache without a disk. */
+export async function memoryCache(clock: Clock = systemClock): Promise<BlockCache> {
+  return await BlockCache.open({
+    folder: undefined,
+    key: Buffer.alloc(32, 1),
+    maxBytes: Number.POSITIVE_INFINITY,
+    minFreeBytes: 0,
+    bufferBytes: 16 * 1024 * 1024,
+    pinned: new Map(),
+    clock,
+    log: createLogger('silent', 'json', () => undefined),
+  });
 }
 
 export async function makeTree(grid: Grid, options: TestTreeOptions = {}): Promise<TestTree> {
@@ -36,6 +52,7 @@ export async function makeTree(grid: Grid, options: TestTreeOptions = {}): Promi
   const tree = new GridTree({
     grid,
     rootCap,
+    cache: options.cache ?? (await memoryCache(options.clock)),
     edits: new EditStore(store, plainCodec),
     clock: options.clock ?? systemClock,
     log,

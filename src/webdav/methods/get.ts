@@ -71,8 +71,9 @@ async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
     });
   }
   const range: ByteRange = wanted === 'whole' ? { start: 0, end: resource.sizeBytes } : wanted;
-  const body =
-    isHead || rangeLength(range) === 0 ? undefined : await firstBytes(file, range, exchange.signal);
+  const isWanted = !isHead && rangeLength(range) > 0;
+  const atHand = isWanted ? file.atHand(range) : undefined;
+  const body = isWanted && !atHand ? await firstBytes(file, range, exchange.signal) : undefined;
   const type = mediaType(resource.name, resource.contentType);
   startAnswer(exchange, wanted === 'whole' ? 200 : 206, {
     ...head,
@@ -85,7 +86,9 @@ async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
       ? {}
       : { 'Content-Range': `bytes ${range.start}-${range.end - 1}/${resource.sizeBytes}` }),
   });
-  if (body !== undefined) {
+  if (atHand !== undefined) {
+    exchange.response.end(atHand);
+  } else if (body !== undefined) {
     await sendBody(exchange, body, rangeLength(range));
   }
 }

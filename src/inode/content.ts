@@ -1,0 +1,191 @@
+// The bytes of one immutable content, for all who read it at once: from memory, from disk, from a download that runs, or
+// from one that is begun. However many ask for a block, it is fetched once.
+import type { Readable } from 'node:stream';
+import { BLOCK_BYTES, blockCountOf, blockOf, blocksTouching } from '../base/blocks.ts';
+import type { Clock } from '../base/clock.ts';
+import type { ByteRange } from '../base/ranges.ts';
+import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
+import { BlockReader, type BlockSource } from './block-reader.ts';
+import { Download, type Interest } from './download.ts';
+import { ReadAhead, SEGMENT_BYTES } from './read-ahead.ts';
+
+export interface ContentParts {
+  readonly cached: CachedContent;
+  readonly cache: BlockCache;
+  readonly clock: Clock;
+  readonly open: (range: ByteRange, signal: AbortSignal) => Promise<Readable>;
+  readonly onWhole: (sha256: string) => void;
+}
+
+const SEGMENT_BLOCKS = SEGMENT_BYTES / BLOCK_BYTES;
+/** A download that comes to the wanted block within so many is waited for. */
+const REUSE_BLOCKS = 3;
+
+export class Content implements BlockSource {
+  readonly #parts: ContentParts;
+  readonly #downloads = new Set<Download>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #ahead = new ReadAhead();
+  #readers = 0;
+  /** Blocks that were here when they were last looked for ahead of a reader. */
+  #seen: ByteRange = { start: 0, end: 0 };
+
+  constructor(parts: ContentParts) {
+    this.#parts = parts;
+  }
+
+  get sizeBytes(): number {
+    return this.#parts.cached.sizeBytes;
+  }
+
+  /** Nobody reads, nothing runs. */
+  get isIdle(): boolean {
+    return this.#readers === 0 && this.#downloads.size === 0;
+  }
+
+  /** The bytes, if they lie in memory and in one block. */
+  atHand({ start, end }: ByteRange): Buffer | undefined {
+    const index = blockOf(start);
+    if (end <= start || end > (index + 1) * BLOCK_BYTES) {
+      return undefined;
+    }
+    const block = this.#parts.cached.atHand(index);
+    return block?.subarray(start - index * BLOCK_BYTES, end - index * BLOCK_BYTES);
+  }
+
+  /** Streams `range`, which lies within the content; fails rather than ends early. */
+  read(range: ByteRange, signal?: AbortSignal): Readable {
+    const aheadBytes = this.#ahead.wanted(range);
+    const wantedUntil = Math.min(blockCountOf(range.end + aheadBytes), blockCountOf(this.sizeBytes));
+    if (aheadBytes > 0) {
+      this.#readAhead(blocksTouching(range).end, wantedUntil);
+    } else {
+      for (const download of this.#downloads) {
+        download.dropFloor();
+      }
+    }
+    this.#readers += 1;
+    return new BlockReader(this, range, wantedUntil, signal);
+  }
+
+  async block(index: number, interest: Interest): Promise<Buffer> {
+    const { cached, cache } = this.#parts;
+    for (;;) {
+      const passing = this.#recent(index) ?? (await this.#join(index, interest));
+      if (passing !== undefined) {
+        return passing;
+      }
+      const known = await cached.read(index);
+      if (known !== undefined) {
+        return known;
+      }
+      // While the disk was looked at, others may have begun what we want.
+      if (this.#recent(index) === undefined && this.#joinable(index, interest) === undefined) {
+        cache.counts.add('misses');
+        this.#start({ start: segmentStart(index), end: segmentEnd(interest.until) });
+      }
+    }
+  }
+
+  moved(interest: Interest): void {
+    for (const download of this.#downloads) {
+      if (download.has(interest)) {
+        download.poke();
+      }
+    }
+  }
+
+  left(interest: Interest, isDone: boolean): void {
+    this.#readers -= 1;
+    for (const download of this.#downloads) {
+      if (download.has(interest)) {
+        if (isDone) {
+          // The node has decoded the whole segment, and who reads on wants what was to be read ahead.
+          download.raiseFloor(segmentEnd(interest.until));
+        }
+        download.leave(interest);
+      }
+    }
+  }
+
+  /** Stops all downloads; resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    for (const download of this.#downloads) {
+      download.stop();
+    }
+    await Promise.all(this.#running);
+  }
+
+  #recent(index: number): Buffer | undefined {
+    for (const download of this.#downloads) {
+      const block = download.recent(index);
+      if (block !== undefined) {
+        return block;
+      }
+    }
+    return undefined;
+  }
+
+  async #join(index: number, interest: Interest): Promise<Buffer | undefined> {
+    return await this.#joinable(index, interest)?.wait(index, interest);
+  }
+
+  #joinable(index: number, interest: Interest): Download | undefined {
+    for (const download of this.#downloads) {
+      const { next, end, isOpen } = download;
+      const isNear = index - next <= REUSE_BLOCKS || download.has(interest) || index < segmentEnd(next + 1);
+      if (isOpen && index >= next && index < end && isNear) {
+        return download;
+      }
+    }
+    return undefined;
+  }
+
+  /** Begins what a reader who goes through the file will want, unless it is here or on its way. */
+  #readAhead(from: number, until: number): void {
+    for (const download of this.#downloads) {
+      if (download.isOpen && download.next <= from && from < download.end) {
+        download.raiseFloor(Math.min(until, download.end));
+        return;
+      }
+    }
+    const looking = this.#firstMissing(from, until)
+      .then((start) => {
+        if (start < until && ![...this.#downloads].some((one) => one.next <= start && start < one.end)) {
+          this.#start({ start, end: segmentEnd(until) }).raiseFloor(until);
+        }
+      })
+      .finally(() => this.#running.delete(looking));
+    this.#running.add(looking);
+  }
+
+  async #firstMissing(from: number, until: number): Promise<number> {
+    const isSeen = from >= this.#seen.start && from <= this.#seen.end;
+    let index = isSeen ? this.#seen.end : from;
+    while (index < until && (await this.#parts.cached.has(index))) {
+      index += 1;
+    }
+    this.#seen = { start: isSeen ? this.#seen.start : from, end: index };
+    return index;
+  }
+
+  #start(blocks: ByteRange): Download {
+    const end = Math.min(blocks.end, blockCountOf(this.sizeBytes));
+    const download = new Download(
+      { ...this.#parts, onEnd: (ended) => this.#downloads.delete(ended) },
+      { start: blocks.start, end },
+    );
+    this.#downloads.add(download);
+    const running = download.run().finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    return download;
+  }
+}
+
+function segmentStart(block: number): number {
+  return Math.floor(block / SEGMENT_BLOCKS) * SEGMENT_BLOCKS;
+}
+
+function segmentEnd(block: number): number {
+  return Math.ceil(block / SEGMENT_BLOCKS) * SEGMENT_BLOCKS;
+}

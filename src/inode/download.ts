@@ -1,0 +1,285 @@
+// One running download of consecutive blocks of a content, shared by all who want one of them. Each block is handed
+// to who waits for it and kept in the cache as it passes. It runs no further ahead of its readers than can be kept for
+// them, and stops when the last one has gone.
+import type { Readable } from 'node:stream';
+import { BLOCK_BYTES, rangeOfBlock } from '../base/blocks.ts';
+import type { Clock } from '../base/clock.ts';
+import { FsError, internalError } from '../base/errors.ts';
+import type { ByteRange } from '../base/ranges.ts';
+import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
+import { startSha256 } from '../seal/hash.ts';
+
+/** Who wants blocks. In blocks, like all numbers here. */
+export interface Interest {
+  /** The next block to be used. */
+  position: number;
+  /** What lies from here on is not wanted. */
+  readonly until: number;
+}
+
+export interface DownloadParts {
+  readonly cached: CachedContent;
+  readonly cache: BlockCache;
+  readonly clock: Clock;
+  /** Opens the bytes of the file in `range`: whole or failing, never short. */
+  readonly open: (range: ByteRange, signal: AbortSignal) => Promise<Readable>;
+  /** Told once, when all that came is in the cache, as far as it can be. */
+  readonly onEnd: (download: Download) => void;
+  /** Given the SHA-256 of a file that passed here whole. */
+  readonly onWhole: (sha256: string) => void;
+}
+
+interface Waiter {
+  readonly resolve: (block: Buffer | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The last blocks are in memory, for readers close behind: 2 MiB a download. */
+const RECENT = 16;
+/** Ahead of the first reader: on disk, or, where nothing can be stored, in memory. */
+const LEAD_STORED = 64;
+const LEAD_UNSTORED = 8;
+const MAX_WRITES = 4;
+/** How often to look whether the next block has come by another way. */
+const LOOK_EVERY = 8;
+
+export class Download {
+  readonly end: number;
+  readonly #parts: DownloadParts;
+  readonly #start: number;
+  #next: number;
+  readonly #waiting = new Map<number, Waiter[]>();
+  readonly #members = new Set<Interest>();
+  readonly #recent = new Map<number, Buffer>();
+  readonly #writes = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+  /** Up to here it goes on without readers: what a node has decoded already, or what is read ahead. */
+  #floor = 0;
+  #isStoring = false;
+  #isEnded = false;
+  #wake: (() => void) | undefined;
+  #pausedMs = 0;
+
+  /** Blocks `start` to `end` of the content; runs from now on. */
+  constructor(parts: DownloadParts, blocks: ByteRange) {
+    this.#parts = parts;
+    this.#start = blocks.start;
+    this.#next = blocks.start;
+    this.end = blocks.end;
+  }
+
+  /** The block that comes next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Whether it takes members: it has neither ended nor been stopped. */
+  get isOpen(): boolean {
+    return !this.#isEnded && !this.#stop.signal.aborted;
+  }
+
+  recent(index: number): Buffer | undefined {
+    return this.#recent.get(index);
+  }
+
+  has(interest: Interest): boolean {
+    return this.#members.has(interest);
+  }
+
+  /** The block when it comes; undefined when the download ends before it. Rejects with what the grid says. */
+  wait(index: number, interest: Interest): Promise<Buffer | undefined> {
+    if (!this.isOpen || index < this.#next || index >= this.end) {
+      return Promise.resolve(undefined);
+    }
+    this.#members.add(interest);
+    this.poke();
+    return new Promise((resolve, reject) => {
+      const waiters = this.#waiting.get(index) ?? [];
+      waiters.push({ resolve, reject });
+      this.#waiting.set(index, waiters);
+    });
+  }
+
+  /** A member has moved on, or the floor was raised. */
+  poke(): void {
+    this.#wake?.();
+  }
+
+  /** Goes on up to `block`, whoever leaves. */
+  raiseFloor(block: number): void {
+    this.#floor = Math.max(this.#floor, Math.min(block, this.end));
+    this.poke();
+  }
+
+  /** Nobody reads on from here: what was to be read ahead is not wanted any more. */
+  dropFloor(): void {
+    this.#floor = 0;
+    this.#stopUnwanted();
+  }
+
+  leave(interest: Interest): void {
+    this.#members.delete(interest);
+    this.#stopUnwanted();
+    this.poke();
+  }
+
+  stop(): void {
+    this.#stop.abort(new FsError('aborted', 'no longer wanted'));
+    this.poke();
+  }
+
+  /** Runs to the end. Never rejects: who waits is told. */
+  async run(): Promise<void> {
+    let failure: unknown;
+    try {
+      await this.#run();
+    } catch (error) {
+      failure = error;
+    }
+    this.#isEnded = true;
+    for (const waiters of this.#waiting.values()) {
+      for (const { resolve, reject } of waiters) {
+        if (failure === undefined) {
+          resolve(undefined);
+        } else {
+          reject(failure);
+        }
+      }
+    }
+    this.#waiting.clear();
+    await Promise.all(this.#writes); // until then who comes late finds the last blocks here
+    this.#parts.onEnd(this);
+  }
+
+  async #run(): Promise<void> {
+    const { cached, cache, clock, open } = this.#parts;
+    const { sizeBytes } = cached;
+    const isWhole = this.#start === 0 && rangeOfBlock(this.end - 1, sizeBytes).end === sizeBytes;
+    const hash = isWhole ? startSha256() : undefined;
+    const start = rangeOfBlock(this.#start, sizeBytes).start;
+    const end = rangeOfBlock(this.end - 1, sizeBytes).end;
+    cache.counts.add('downloads');
+    const startedMs = clock.monotonicMs();
+    let firstAtMs = 0;
+    const stream = await open({ start, end }, this.#stop.signal);
+    const blocks = new BlockAssembly(rangeOfBlock(this.#next, sizeBytes));
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      firstAtMs ||= clock.monotonicMs();
+      cache.counts.add('fetchedBytes', piece.length);
+      for (let rest = piece; rest.length > 0; ) {
+        rest = blocks.push(rest);
+        const block = blocks.take();
+        if (block !== undefined) {
+          hash?.update(block);
+          await this.#deliver(block);
+          if (this.#next < this.end && !(await this.#mayGoOn())) {
+            return; // leaves the loop by destroying the stream
+          }
+          blocks.begin(rangeOfBlock(this.#next, sizeBytes));
+        }
+      }
+    }
+    if (this.#next !== this.end) {
+      throw internalError(`a download ended at block ${this.#next}, not at ${this.end}`);
+    }
+    if (hash !== undefined) {
+      this.#parts.onWhole(hash.digest('base64url'));
+    }
+    if (this.#pausedMs === 0) {
+      cache.meter.note({
+        firstByteMs: firstAtMs - startedMs,
+        bytes: end - start,
+        transferMs: clock.monotonicMs() - firstAtMs,
+      });
+    }
+  }
+
+  async #deliver(block: Buffer): Promise<void> {
+    const index = this.#next;
+    this.#recent.set(index, block);
+    this.#recent.delete(index - RECENT);
+    this.#next += 1;
+    const waiters = this.#waiting.get(index) ?? [];
+    this.#waiting.delete(index);
+    for (const { resolve } of waiters) {
+      resolve(block);
+    }
+    const writing: Promise<void> = this.#parts.cached.write(index, block).then((isStored) => {
+      this.#isStoring = isStored;
+      this.#writes.delete(writing);
+    });
+    this.#writes.add(writing);
+    if (this.#writes.size >= MAX_WRITES) {
+      await Promise.race(this.#writes);
+    }
+  }
+
+  /** Waits until the next block is wanted; false when it is here by another way, or nobody is left. */
+  async #mayGoOn(): Promise<boolean> {
+    while (!this.#isWanted()) {
+      if (this.#stop.signal.aborted) {
+        throw this.#stop.signal.reason;
+      }
+      const fromMs = this.#parts.clock.monotonicMs();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+      this.#pausedMs += this.#parts.clock.monotonicMs() - fromMs;
+    }
+    if (this.#stop.signal.aborted) {
+      throw this.#stop.signal.reason;
+    }
+    const isToLook = this.#next % LOOK_EVERY === 0 && !this.#waiting.has(this.#next);
+    return !(isToLook && (await this.#parts.cached.has(this.#next)));
+  }
+
+  #isWanted(): boolean {
+    if (this.#next < this.#floor) {
+      return true;
+    }
+    const lead = this.#isStoring ? LEAD_STORED : LEAD_UNSTORED;
+    for (const { position, until } of this.#members) {
+      if (this.#next < until && this.#next - position < lead) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #stopUnwanted(): void {
+    if (this.#members.size === 0 && this.#next >= this.#floor && !this.#isEnded) {
+      this.stop();
+    }
+  }
+}
+
+/** Pieces as they come, cut into blocks. */
+class BlockAssembly {
+  #parts: Buffer[] = [];
+  #missingBytes = 0;
+  #lengthBytes = 0;
+
+  constructor(first: ByteRange) {
+    this.begin(first);
+  }
+
+  begin({ start, end }: ByteRange): void {
+    this.#parts = [];
+    this.#lengthBytes = Math.min(end - start, BLOCK_BYTES);
+    this.#missingBytes = this.#lengthBytes;
+  }
+
+  /** Takes what belongs to the block; gives the rest. */
+  push(piece: Buffer): Buffer {
+    const part = piece.subarray(0, this.#missingBytes);
+    this.#parts.push(part);
+    this.#missingBytes -= part.length;
+    return piece.subarray(part.length);
+  }
+
+  /** The block, once it is whole. */
+  take(): Buffer | undefined {
+    return this.#missingBytes === 0 ? Buffer.concat(this.#parts, this.#lengthBytes) : undefined;
+  }
+}
