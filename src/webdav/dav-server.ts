@@ -11,7 +11,7 @@ import type { Logger } from '../base/log.ts';
 import type { Tree } from '../inode/tree.ts';
 import { sendError } from './answers.ts';
 import { Changes } from './changes.ts';
-import { Exchange, type Principal, type ServerParts } from './exchange.ts';
+import { Exchange, type HeaderValues, type Principal, type ServerParts } from './exchange.ts';
 import { TahoeFileSystem } from './file-system.ts';
 import { parseUrlPath, type UrlPath } from './hrefs.ts';
 import { libraryRequest, libraryResponse } from './library-request.ts';
@@ -59,9 +59,12 @@ const served: Readonly<Record<string, Handler>> = {
   PROPPATCH: proppatch,
 };
 
-const ALLOW = Object.keys(served).join(', ');
-/** Compliance classes (RFC 4918, 18). */
-const CLASSES = '1, 2, 3';
+const COMMON_HEADERS: HeaderValues = {
+  Server: 'tahoe-webdav',
+  DAV: '1, 2, 3', // compliance classes (RFC 4918, 18)
+  'MS-Author-Via': 'DAV',
+  Allow: Object.keys(served).join(', '),
+};
 
 /** What the library has of its own under these names must not be reachable. */
 const refused: readonly string[] = ['POST', 'PATCH'];
@@ -85,7 +88,8 @@ export class DavServer {
     const { tree, locks, baseUrl, propfindMax, log, clock } = options;
     this.files = new TahoeFileSystem(tree, locks);
     const changes = new Changes(locks, (path, signal) => tree.trace(path, signal));
-    this.#parts = { files: this.files, locks, changes, baseUrl, propfindMax, log, clock };
+    const commonHeaders = COMMON_HEADERS;
+    this.#parts = { files: this.files, locks, changes, baseUrl, propfindMax, commonHeaders, log, clock };
     this.#library = new webdav.WebDAVServer({
       rootFileSystem: this.files,
       httpAuthentication: {
@@ -141,7 +145,6 @@ export class DavServer {
     const [url, problem] = targetOf(request);
     using exchange = new Exchange(request, response, this.#parts, url, principal);
     response.on('error', this.#notSent);
-    setCommonHeaders(response);
     try {
       if (problem !== undefined) {
         throw problem;
@@ -199,11 +202,4 @@ async function run({ exchange, finished }: Arrival, handler: Handler, done: () =
     done();
     finished();
   }
-}
-
-function setCommonHeaders(response: ServerResponse): void {
-  response.setHeader('Server', 'tahoe-webdav');
-  response.setHeader('DAV', CLASSES);
-  response.setHeader('MS-Author-Via', 'DAV');
-  response.setHeader('Allow', ALLOW);
 }
