@@ -115,6 +115,9 @@ function validatorHeaders({ etag, lastModifiedMs }: Validators): Record<string, 
 /** Opens the body and waits until its first bytes are here: a failure before them still has a clean answer. */
 async function firstBytes(file: OpenFile, range: ByteRange, signal: AbortSignal): Promise<Readable> {
   const body = await file.read(range, signal);
+  if (body.readableLength > 0 && !body.destroyed) {
+    return body;
+  }
   await new Promise<void>((resolve, reject) => {
     const settled = (error?: Error): void => {
       body.off('readable', settled).off('end', settled).off('error', settled).off('close', closed);
