@@ -32,8 +32,8 @@ export interface FileFacts {
 
 /** A file as it is to be read: the version that its facts are about. */
 export interface OpenedFile {
-  /** Bytes of it in `range`, if they are in memory. */
-  atHand(range: ByteRange): Buffer | undefined;
+  /** As OpenFile.here in tree.ts. */
+  here(range: ByteRange): Promise<Buffer | undefined>;
   /** Streams `range`; fails rather than ends early. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
 }
@@ -55,6 +55,7 @@ export class Files {
 
   /** What an immutable child's cap says, taken apart once. */
   readonly #sources = new WeakMap<Child, ContentSource>();
+  readonly #opened = new WeakMap<Child, OpenedFile>();
 
   constructor(
     grid: Grid,
@@ -125,25 +126,35 @@ export class Files {
 
   /** The file behind `child`, to be read in the version that `facts` are about. */
   opened(child: Child, facts: FileFacts): OpenedFile {
+    const known = this.#opened.get(child);
+    if (known) {
+      return known;
+    }
     const cap = parseCap(child.readCap ?? child.writeCap ?? '');
     switch (cap.kind) {
       case 'lit':
-        return {
-          atHand: ({ start, end }) => cap.data.subarray(start, end),
+        return this.#remembered(child, {
+          here: async ({ start, end }) => cap.data.subarray(start, end),
           read: async ({ start, end }) => readableOf(cap.data.subarray(start, end)),
-        };
+        });
       case 'chk': {
         const source = this.sourceOf(child, cap);
-        return {
-          atHand: (range) => this.#contents.atHand(source, range),
+        return this.#remembered(child, {
+          here: (range) => this.#contents.here(source, range),
           read: async (range, signal) => this.#contents.read(source, range, signal),
-        };
+        });
       }
       case 'mutable':
-        return { atHand: () => undefined, read: this.#mutableReader(cap, facts) };
+        return { here: async () => undefined, read: this.#mutableReader(cap, facts) };
       default:
         throw new FsError('denied', 'the file has no cap to read it by');
     }
+  }
+
+  /** What never changes is put together once. */
+  #remembered(child: Child, opened: OpenedFile): OpenedFile {
+    this.#opened.set(child, opened);
+    return opened;
   }
 
   /** Bytes of the file behind `child`, in the version of now. */

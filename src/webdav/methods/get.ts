@@ -73,8 +73,8 @@ async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
   const range: ByteRange = wanted === 'whole' ? { start: 0, end: resource.sizeBytes } : wanted;
   const lengthBytes = rangeLength(range);
   const isWanted = !isHead && lengthBytes > 0;
-  const atHand = isWanted ? file.atHand(range) : undefined;
-  const body = isWanted && !atHand ? await firstBytes(file, range, exchange.signal) : undefined;
+  const here = isWanted ? await file.here(range) : undefined;
+  const body = isWanted && !here ? await firstBytes(file, range, exchange.signal) : undefined;
   const type = mediaType(resource.name, resource.contentType);
   const status = wanted === 'whole' ? 200 : 206;
   const answer = {
@@ -88,8 +88,8 @@ async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
       ? {}
       : { 'Content-Range': `bytes ${range.start}-${range.end - 1}/${resource.sizeBytes}` }),
   };
-  if (atHand !== undefined) {
-    sendWhole(exchange, status, answer, atHand);
+  if (here !== undefined) {
+    sendWhole(exchange, status, answer, here);
     return;
   }
   if (body?.readableLength === lengthBytes) {
