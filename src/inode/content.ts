@@ -14,7 +14,10 @@ export interface ContentParts {
   readonly cache: BlockCache;
   readonly clock: Clock;
   readonly open: (range: ByteRange, signal: AbortSignal) => Promise<Readable>;
-  readonly onWhole: (sha256: string) => void;
+  /** The SHA-256 (base64url) that somebody noted of it. */
+  readonly noted: string | undefined;
+  /** The content came whole, and has another one. */
+  readonly onOther: () => void;
 }
 
 const SEGMENT_BLOCKS = SEGMENT_BYTES / BLOCK_BYTES;

@@ -152,8 +152,9 @@ export class Contents {
       cache,
       clock,
       open: (range, signal) => grid.read(cap, range, signal),
-      onWhole: (sha256) => {
-        if (notedSha256 !== undefined && notedSha256 !== sha256) {
+      noted: notedSha256,
+      onOther: () => {
+        if (notedSha256 !== undefined) {
           // The cap proves its content; whoever can write a directory can note any hash in it.
           this.#disbelieved.add(`${cap}/${notedSha256}`);
           cache.counts.add('hashMismatches');
