@@ -4,13 +4,15 @@
 // Keyv swallows a failing store's errors unless told otherwise, its setMany loops, its iterator skips; and BEGIN
 // through the adapter mixes callers. So: throwOnErrors, reads by Keyv, scans and writes as single statements.
 // Nobody else in this process may open the file with `fs`: closing such a descriptor drops SQLite's POSIX locks.
-import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
 import { Keyv } from 'keyv';
 import { syncFolder } from '../base/atomic-file.ts';
-import { FsError, hasCode, systemCode } from '../base/errors.ts';
+import { FsError, systemCode } from '../base/errors.ts';
+import { engineError, isDamage, openError } from './engine-errors.ts';
 import { folderError } from './folder-error.ts';
+import { pidFile, suspect } from './store-files.ts';
 
 export interface StoredRow {
   readonly key: string;
@@ -43,30 +45,6 @@ export const TABLE = 'records';
 /** `PRAGMA user_version`: what table, triggers and texts are like. */
 const LAYOUT_VERSION = 1;
 const FULL = 2;
-
-/**
- * Up to here all pages are read at each start: from a cold disk 10 ms a MiB, else 1 ms. (PRAGMA quick_check takes three
- * quarters of that, and finds whole an index with a wrong key, by which the record looks absent.)
- */
-const ALWAYS_CHECKED_BYTES: number = 64 * 1024 * 1024;
-
-/** All files that a store may leave, in the order in which to move them: a log without its database can't be applied to the next. */
-export function storeFiles(file: string): readonly string[] {
-  return [`${file}-journal`, `${file}-wal`, `${file}-shm`, suspectFile(file), file];
-}
-
-/** True where pages are to be read before they are trusted: a large store only after an unclean end or a finding. */
-export async function isCheckDue(file: string): Promise<boolean> {
-  if ((await sizeOf(`${file}-wal`)) !== undefined || (await sizeOf(suspectFile(file))) !== undefined) {
-    return true;
-  }
-  return ((await sizeOf(file)) ?? 0) <= ALWAYS_CHECKED_BYTES;
-}
-
-/** Says that the pages were read since damage was last met. */
-export async function clearSuspicion(file: string): Promise<void> {
-  await rm(suspectFile(file), { force: true });
-}
 
 /**
  * Opens, or makes, the SQLite file. `unavailable` where another process has it, `corrupt` where it is no database or
@@ -189,7 +167,8 @@ class SqliteBackend implements Backend {
 
   async close(): Promise<void> {
     if (this.#file !== undefined) {
-      await rm(pidFile(this.#file), { force: true }); // while the store is still ours
+      // While the store is still ours. A disk that fails must not keep it open: one left over spoils a message only.
+      await rm(pidFile(this.#file), { force: true }).catch(() => undefined);
     }
     await this.#keyv.disconnect();
   }
@@ -213,31 +192,10 @@ class SqliteBackend implements Backend {
         cause,
       );
       if (isDamage(error) && this.#file !== undefined) {
-        // The next start looks closer. Where even this can't be written it does so if the end was unclean.
-        await writeFile(suspectFile(this.#file), '', { mode: 0o600 }).catch(() => undefined);
+        await suspect(this.#file);
       }
       throw error;
     }
-  }
-}
-
-function pidFile(file: string): string {
-  return `${file}.pid`;
-}
-
-function suspectFile(file: string): string {
-  return `${file}.suspect`;
-}
-
-/** Undefined where there is none. */
-async function sizeOf(file: string): Promise<number | undefined> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') {
-      return undefined;
-    }
-    throw folderError(`${file} can not be looked at`, error);
   }
 }
 
@@ -251,63 +209,5 @@ async function makePrivateFile(file: string): Promise<void> {
     if (systemCode(error) !== 'EEXIST') {
       throw folderError(`${file} can not be opened for writing`, error);
     }
-  }
-}
-
-/** True where a disk failed: what is written after that can't be trusted to last. */
-export function isDiskFailure(error: unknown): boolean {
-  return error instanceof FsError && systemCode(error.cause) === 'SQLITE_IOERR';
-}
-
-/** True where SQLite found that what it reads is no database, or a damaged one. */
-export function isDamage(error: unknown): boolean {
-  return (
-    hasCode(error, 'corrupt') && ['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(systemCode(error.cause) ?? '')
-  );
-}
-
-function engineError(message: string, cause: unknown): FsError {
-  switch (systemCode(cause)) {
-    case 'SQLITE_FULL':
-      return new FsError('no-space', 'the disk of the cache directory is full', { cause });
-    case 'SQLITE_NOTADB':
-    case 'SQLITE_CORRUPT':
-      return new FsError('corrupt', 'the metadata store is damaged', { cause });
-    default:
-      return new FsError('unavailable', message, { cause });
-  }
-}
-
-async function openError(file: string, error: unknown): Promise<FsError> {
-  if (error instanceof FsError) {
-    return error;
-  }
-  switch (systemCode(error)) {
-    case 'SQLITE_BUSY': {
-      const pid = await readFile(pidFile(file), 'utf8').then(
-        (text) => ` (process ${text.trim()})`,
-        () => '', // only the message is poorer
-      );
-      return new FsError(
-        'unavailable',
-        `the cache directory is used by another tahoe-webdav${pid}: ${dirname(file)}`,
-        { hint: 'stop the other one, or choose another --cache-dir', cause: error },
-      );
-    }
-    case 'SQLITE_NOTADB':
-    case 'SQLITE_CORRUPT':
-      return new FsError('corrupt', `${file} is damaged`, {
-        hint: 'move it aside together with its -wal file, and keep both: they note changes that are not on the grid yet',
-        cause: error,
-      });
-    case 'SQLITE_CANTOPEN':
-    case 'SQLITE_READONLY':
-    case 'SQLITE_PERM':
-      return new FsError('bad-config', `${file} can not be opened for writing`, {
-        hint: "is it this user's, and the disk mounted for writing? or choose another --cache-dir",
-        cause: error,
-      });
-    default:
-      return engineError(`${file} can not be opened`, error);
   }
 }

@@ -7,7 +7,7 @@
 //   <cache-dir>/<root id>/shared.sqlite   what several gateways on one tree share: locks
 //   <cache-dir>/<root id>/*.id            which store that was at the last start
 import { access, chmod, link, mkdir, open, readFile, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncFolder } from '../base/atomic-file.ts';
 import { encodeBase32 } from '../base/base32.ts';
 import { FsError, systemCode } from '../base/errors.ts';
@@ -59,12 +59,29 @@ export function rootFolderOf({ cacheDir, readSecret, storageIndex }: CacheRootOp
 export async function makeRootFolder(options: CacheRootOptions): Promise<string> {
   const folder = rootFolderOf(options);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder);
     await chmod(folder, 0o700);
   } catch (error) {
     throw folderError(`the cache directory ${folder} can not be made`, error);
   }
   return folder;
+}
+
+/** Node's own `recursive` says `not found` for every reason that it does not know, a read-only disk among them. */
+async function makeFolders(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') {
+      return;
+    }
+    if (code !== 'ENOENT' || dirname(folder) === folder) {
+      throw error;
+    }
+    await makeFolders(dirname(folder));
+    await makeFolders(folder);
+  }
 }
 
 /** What is wrong with the salt of a folder that was in use; undefined where it is whole, or not needed yet. */

@@ -5,7 +5,8 @@
 // disk has failed nothing is written any more until the store is opened again: a second fsync would answer well for
 // pages that the kernel has dropped.
 import { FsError, hasCode } from '../base/errors.ts';
-import { type Backend, isDiskFailure, type Rows } from './backend.ts';
+import type { Backend, Rows } from './backend.ts';
+import { isDiskFailure } from './engine-errors.ts';
 
 interface Waiting {
   readonly puts: Rows;

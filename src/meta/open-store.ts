@@ -20,6 +20,8 @@ export interface OpenStoreOptions {
   readonly mountId: string;
   /** Take also a folder on a network disk, where two processes may write one store. */
   readonly allowNetworkDisk?: boolean;
+  /** Asked where the disk is full; then the write is tried once more. */
+  readonly makeRoom?: MakeRoom;
 }
 
 /** A store that can be told from every other, and that knows which of its records are damaged. */
@@ -36,7 +38,8 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
   if (file !== undefined && !options.allowNetworkDisk) {
     await refuseNetworkDisk(dirname(file));
   }
-  return await sealBackend(file === undefined ? await openMemory() : await openSqlite(file), key, mountId);
+  const backend = file === undefined ? await openMemory() : await openSqlite(file);
+  return await sealBackend(backend, key, mountId, options.makeRoom);
 }
 
 /** A store over `backend`, which it closes, also when this fails. */

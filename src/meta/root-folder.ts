@@ -1,11 +1,12 @@
 // Opens a root's folder: the lock of its one process, its keys, its two stores; and decides what becomes of keys and
 // stores that are lost or damaged. The cache starts empty then, and what was there is moved aside: but never while
 // changes that are not on the grid lie in it and could still be saved.
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { FsError, hasCode } from '../base/errors.ts';
+import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { openSqlite, storeFiles } from './backend.ts';
+import { openSqlite } from './backend.ts';
 import {
   type CacheRoot,
   type CacheRootOptions,
@@ -19,6 +20,7 @@ import { refuseNetworkDisk } from './network-disk.ts';
 import { foreignStore, type OpenedStore, openStore } from './open-store.ts';
 import { dropFolder, setAside, sweepDropped } from './set-aside.ts';
 import { openSoundStore, type Unusable } from './sound-store.ts';
+import { storeFiles } from './store-files.ts';
 import { notedStore, noteStore } from './store-note.ts';
 import { hasDirtyFiles, hasEdits, unsyncedWithoutStore } from './unsynced.ts';
 
@@ -46,6 +48,8 @@ export interface RootFolder {
 
 type StoreName = 'local' | 'shared';
 
+/** SQLite makes a log and a -shm file for each of three stores. */
+const START_NEEDS_BYTES: number = 1024 * 1024;
 const NEEDED_KINDS = { local: ['mount', 'pin'], shared: ['lock'] } as const;
 
 /**
@@ -114,7 +118,10 @@ class Opening {
   /** Before anything is looked at: of two starts that find damage, one would move the other's new store aside. */
   async #lock(): Promise<void> {
     await refuseNetworkDisk(this.#folder);
-    this.#keep(await this.#withRoom(() => openSqlite(this.#path('lock.sqlite'))));
+    if ((await freeBytes(this.#folder)) < START_NEEDS_BYTES) {
+      await this.#o.makeRoom(); // now: a connection that failed for want of it would stay, with its locks
+    }
+    this.#keep(await openSqlite(this.#path('lock.sqlite')));
   }
 
   async #giveUpWithoutSalt(): Promise<void> {
@@ -125,7 +132,7 @@ class Opening {
   }
 
   async #openLocal(): Promise<{ cacheRoot: CacheRoot; local: OpenedStore }> {
-    const cacheRoot = await this.#withRoom(() => openCacheRoot(this.#o));
+    const cacheRoot = await openCacheRoot(this.#o);
     const local = await this.#openStore('local', cacheRoot.localKey, cacheRoot.rootId);
     if (local === 'foreign') {
       await this.#giveUp(foreignStore());
@@ -157,15 +164,13 @@ class Opening {
   }
 
   async #openStore(name: StoreName, key: Buffer, mountId: string): Promise<OpenedStore | Unusable> {
-    const found = await this.#withRoom(() =>
-      openSoundStore({
-        file: this.#path(`${name}.sqlite`),
-        key,
-        mountId,
-        neededKinds: NEEDED_KINDS[name],
-        makeRoom: this.#o.makeRoom,
-      }),
-    );
+    const found = await openSoundStore({
+      file: this.#path(`${name}.sqlite`),
+      key,
+      mountId,
+      neededKinds: NEEDED_KINDS[name],
+      makeRoom: this.#o.makeRoom,
+    });
     if (found !== 'damaged' && found !== 'foreign') {
       return this.#keep(found);
     }
@@ -193,7 +198,7 @@ class Opening {
 
   async #moveAside(name: StoreName, files: readonly string[]): Promise<string> {
     this.#replaced.add(name);
-    return await this.#withRoom(() => setAside(this.#folder, files, this.#o.clock));
+    return await setAside(this.#folder, files, this.#o.clock);
   }
 
   /** Whether these are the stores of the last start, and what follows where they aren't. */
@@ -220,21 +225,15 @@ class Opening {
         'the store is not the one of the last start; what only that one knew is lost',
       );
     }
-    await this.#withRoom(() => noteStore(this.#folder, name, id));
-  }
-
-  async #withRoom<T>(call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (error) {
-      if (hasCode(error, 'no-space') && (await this.#o.makeRoom())) {
-        return await call();
-      }
-      throw error;
-    }
+    await noteStore(this.#folder, name, id);
   }
 
   #path(name: string): string {
     return join(this.#folder, name);
   }
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }

@@ -1,8 +1,10 @@
 // Opens a store only if it can be relied on: its pages are whole, it opens with the key, and so do the records without
 // which there is no start. What it is instead is said, so that somebody else can decide what becomes of it.
-import { type Backend, clearSuspicion, isCheckDue, isDamage, openSqlite } from './backend.ts';
+import { type Backend, openSqlite } from './backend.ts';
 import type { MakeRoom } from './committer.ts';
+import { isDamage } from './engine-errors.ts';
 import { isForeign, type OpenedStore, sealBackend } from './open-store.ts';
+import { clearSuspicion, isCheckDue } from './store-files.ts';
 
 export interface SoundStoreOptions {
   readonly file: string;

@@ -2,7 +2,8 @@
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FsError, systemCode } from '../base/errors.ts';
-import { isDamage, openSqlite } from './backend.ts';
+import { openSqlite } from './backend.ts';
+import { isDamage } from './engine-errors.ts';
 import { folderError } from './folder-error.ts';
 
 /** Every file in it is content that was answered and that the grid has not. */
