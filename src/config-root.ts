@@ -25,6 +25,19 @@ export async function readNode(settings: Settings): Promise<NodeAddress | undefi
 
 /** The cap of the directory to serve, as text; undefined = the embedded gateway's own. */
 export async function readRootCap(settings: Settings, hasNode: boolean): Promise<string | undefined> {
+  const cap = await findRootCap(settings, hasNode);
+  if (cap === undefined && hasNode) {
+    throw new FsError('bad-config', 'which directory of the grid to serve is not said', {
+      hint:
+        'give --rootcap-file FILE or --alias NAME; a new root is made by: ' +
+        'tahoe-webdav create-root --node-url URL --rootcap-file FILE',
+    });
+  }
+  return cap;
+}
+
+/** The cap that the settings name; undefined where they name none. */
+export async function findRootCap(settings: Settings, hasNode: boolean): Promise<string | undefined> {
   const chosen = rootSource(settings);
   switch (chosen) {
     case 'environment':
@@ -39,13 +52,6 @@ export async function readRootCap(settings: Settings, hasNode: boolean): Promise
       }
       return capOfAlias(settings);
     default:
-      if (hasNode) {
-        throw new FsError('bad-config', 'which directory of the grid to serve is not said', {
-          hint:
-            'give --rootcap-file FILE or --alias NAME; a new root is made by: ' +
-            'tahoe-webdav create-root --node-url URL --rootcap-file FILE',
-        });
-      }
       return undefined;
   }
 }

@@ -71,6 +71,12 @@ export class Settings {
     return join(isAbsolute(base) ? base : join(this.sources.homeDir, fallback), 'tahoe-webdav');
   }
 
+  /** Of this user, emptied by the system at its end. */
+  runtimeDir(): string | undefined {
+    const folder = this.sources.env['XDG_RUNTIME_DIR'] ?? '';
+    return isAbsolute(folder) ? folder : undefined;
+  }
+
   /** Which of options that exclude each other is given in the highest layer that has any of them. */
   oneOf(names: readonly OptionName[], what: string): OptionName | undefined {
     for (const layer of this.layers) {
