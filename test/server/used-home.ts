@@ -35,7 +35,10 @@ export class UsedHome implements AsyncDisposable {
     }
     const [name = ''] = await readdir(home.cacheDir);
     home.#folder = join(home.cacheDir, name);
-    await cp(home.#folder, join(home.cacheDir, OTHER_ROOT), { recursive: true });
+    await cp(home.#folder, join(home.cacheDir, OTHER_ROOT), {
+      recursive: true,
+      filter: (path) => !path.endsWith('.sock'), // left by a kill; it can't be copied
+    });
     home.#others = await home.#othersFiles();
     return home;
   }
