@@ -130,6 +130,9 @@ async function capOfAlias(settings: Settings): Promise<string> {
 
 /** What is sealed in the cache directory is open to whoever has both. */
 async function warnIfBesideCache(settings: Settings, file: string): Promise<void> {
+  if (settings.command !== 'serve') {
+    return; // once is enough
+  }
   const cacheDir = settings.path('cache-dir') ?? settings.xdg('XDG_STATE_HOME', '.local/state');
   if (await isOnSameDisk(file, cacheDir)) {
     settings.warnings.push(
