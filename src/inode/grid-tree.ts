@@ -76,6 +76,8 @@ export interface GridTreeOptions {
   readonly retries: number;
   readonly isSoleWriter: boolean;
   readonly isReadOnly: boolean;
+  /** With what every change is refused, where one could not be kept safely. */
+  readonly writeRefusal?: FsError | undefined;
 }
 
 /** A change rests on listings at most so old, for the way to its directory; the directory itself is always asked. */
@@ -556,6 +558,9 @@ export class GridTree implements Tree {
    * goes elsewhere before that, is looked at anew.
    */
   async #locateToChange(path: TreePath, options: ChangeOptions, isSource = false): Promise<Place> {
+    if (this.#o.writeRefusal) {
+      throw this.#o.writeRefusal;
+    }
     const way: WalkOptions = {
       maxAgeMs: this.#o.isSoleWriter ? this.#o.dirCacheTimeMs : WAY_MAX_AGE_MS,
       isStrict: true,
