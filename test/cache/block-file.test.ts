@@ -210,7 +210,10 @@ describe('BlockFile', () => {
   test('takes what is no block file at all for bad blocks', async () => {
     await using folder = await temporaryFolder();
     await mkdir(folder.file('ab'));
-    await writeFile(folder.file('ab/file'), 'something else that lies here for whatever reason '.repeat(10_000));
+    await writeFile(
+      folder.file('ab/file'),
+      'something else that lies here for whatever reason '.repeat(10_000),
+    );
     const file = fileIn(folder);
     assert.equal(await file.read(FIRST), 'bad');
     assert.equal(await file.read(FIRST + 3), 'bad');

@@ -37,7 +37,7 @@ export async function makeCache(
 
 /** A block that differs from every other one of another `seed`. */
 export function blockOf(seed: number, lengthBytes: number = BLOCK_BYTES): Buffer {
-  const block = Buffer.alloc(lengthBytes, seed + 1);
+  const block = Buffer.alloc(lengthBytes, 1 + (seed % 251));
   block.writeUInt8((seed >> 8) & 0xff, 0);
   return block;
 }

@@ -17,7 +17,11 @@ describe('worthOf', () => {
     ['a file never read before an older one', worth(MIB, HOUR), worth(MIB, 2 * HOUR)],
     ['a file often read before one seldom read', worth(MIB, HOUR, 20), worth(MIB, HOUR, 1)],
     ['a file read once before one never read', worth(MIB, HOUR, 1), worth(MIB, HOUR, 0)],
-    ['a small file of last week before a large one of an hour', worth(4096, 168 * HOUR), worth(32 * MIB, HOUR)],
+    [
+      'a small file of last week before a large one of an hour',
+      worth(4096, 168 * HOUR),
+      worth(32 * MIB, HOUR),
+    ],
   ];
   for (const [what, more, less] of dearer) {
     test(`keeps ${what}`, () => {

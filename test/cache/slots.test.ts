@@ -181,7 +181,10 @@ describe('the format of block files', () => {
       assert.equal(openSlot(Buffer.from(sealedBy, 'hex'), its, bytes)?.toString('hex'), plaintext);
       assert.equal(readHead(bytes)?.lengthBytes, plaintext.length / 2);
     }
-    assert.ok(vectors.slots.some(({ slot }) => slot.length === HEAD_BYTES * 2), 'one of zeros is among them');
+    assert.ok(
+      vectors.slots.some(({ slot }) => slot.length === HEAD_BYTES * 2),
+      'one of zeros is among them',
+    );
   });
 
   test('derives the ids, keys and names that lie on the disks of its users', () => {
