@@ -6,19 +6,25 @@ import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
 import { FsError, hasCode } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
+import { Ballast } from './cache/ballast.ts';
 import { BlockCache } from './cache/block-cache.ts';
 import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
-import { embeddedRootCap } from './embedded-root.ts';
+import { embeddedRootCap, hasEmbeddedRoot } from './embedded-root.ts';
 import { startGateway } from './gateway/server.ts';
+import { startControl } from './http/control.ts';
 import { startFront } from './http/front.ts';
+import type { CacheControl } from './inode/cache-control.ts';
+import type { CacheKeeper } from './inode/cache-keeper.ts';
 import { GridTree } from './inode/grid-tree.ts';
+import { ListingStore } from './inode/listing-store.ts';
+import { MutableStore } from './inode/mutable-store.ts';
 import { Pins, pinnedContents } from './inode/pins.ts';
-import { openCacheRoot } from './meta/cache-root.ts';
+import { rootFolderOf, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
-import { openStore } from './meta/open-store.ts';
+import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
 import { randomFraction } from './seal/random.ts';
-import { sealedEdits } from './sealed-edits.ts';
+import { sealedEdits, sealedWriteCaps } from './sealed-edits.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
 import type { Grid } from './tahoe/grid.ts';
 import { HttpGrid } from './tahoe/http-grid.ts';
@@ -39,6 +45,12 @@ export interface App extends AsyncDisposable {
 export interface AppParts {
   readonly log: Logger;
   readonly clock: Clock;
+}
+
+/** The cache of a root that nobody serves just now. */
+export interface OpenedCache {
+  readonly control: CacheControl;
+  close(): Promise<void>;
 }
 
 /** What must be stopped again, the last started first. */
@@ -84,23 +96,58 @@ export async function createRootCap(config: Config, parts: AppParts): Promise<st
   }
 }
 
-async function start(config: Config, { log, clock }: AppParts, closers: Closers) {
+/** The id of the root that the settings name; undefined where that is the embedded gateway's own. */
+export function namedRootId({ rootCapText }: Config): string | undefined {
+  const root = rootCapText === undefined ? undefined : checkedRoot(rootCapText);
+  return root && rootIdOf(Buffer.from(readOnlyText(root)), storageIndexOf(root) ?? '');
+}
+
+/**
+ * Opens what startApp opens, without listening and without work of its own: edits of an earlier run stay as they are.
+ * Makes no root: `not-running` where there is none yet, or none is named. `unavailable` while a server has the folder.
+ */
+export async function openCache(config: Config, parts: AppParts): Promise<OpenedCache> {
+  await requireRoot(config);
+  const closers = new Closers();
+  try {
+    const { keeper } = await openMount(config, parts, closers);
+    return { control: keeper, close: () => closers.close() };
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+/** So that a command that only looks leaves no folder and no root behind. */
+async function requireRoot({ nodeUrl, rootCapText, dataDir }: Config): Promise<void> {
+  if (nodeUrl !== undefined && rootCapText === undefined) {
+    throw new FsError('not-running', 'no server runs, and which root is meant is not said', {
+      hint: 'start the server, or give --rootcap-file FILE or --alias NAME',
+    });
+  }
+  if (nodeUrl === undefined && !(await hasEmbeddedRoot(dataDir, rootCapText !== undefined))) {
+    throw new FsError('not-running', `no server runs, and no files were ever kept in ${dataDir}`, {
+      hint: 'start the server; for a grid give --node-url URL and --rootcap-file FILE',
+    });
+  }
+}
+
+interface Mount {
+  readonly folder: string;
+  readonly shared: MetaStore;
+  readonly tree: GridTree;
+  readonly keeper: CacheKeeper;
+}
+
+/** One root: its stores, its cache and its tree, which does nothing yet. */
+async function openMount(config: Config, { log, clock }: AppParts, closers: Closers): Promise<Mount> {
   const { grid, rootCap, nodeId } = await openGrid(config, { log, clock }, closers);
-  const root = checkedRoot(rootCap);
-  const cacheRoot = await openCacheRoot({
-    cacheDir: config.cacheDir,
-    readSecret: Buffer.from(readOnlyText(root)),
-    writeSecret: root.kind === 'mutable' && root.isWritable ? Buffer.from(rootCap) : undefined,
-    storageIndex: storageIndexOf(root) ?? '',
-  });
-  const open = async (name: string, key: Buffer): Promise<MetaStore> => {
-    const file = config.store === 'memory' ? undefined : join(cacheRoot.folder, `${name}.sqlite`);
-    const store = await openStore({ file, key, mountId: cacheRoot.rootId });
-    closers.add(() => store.close());
-    return store;
-  };
-  const local = await open('local', cacheRoot.localKey);
-  const shared = await open('shared', cacheRoot.sharedKey);
+  const { cacheRoot, local, shared, writeRefusal } = await openFolder(
+    config,
+    rootCap,
+    { log, clock },
+    closers,
+  );
   await rememberNode(local, nodeId);
   const cache = await BlockCache.open({
     folder: config.store === 'memory' ? undefined : cacheRoot.folder,
@@ -117,6 +164,9 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     grid,
     rootCap,
     cache,
+    listings: new ListingStore(local, sealedWriteCaps(cacheRoot.writerKey), log),
+    mutables: new MutableStore(local, log),
+    metaBufferBytes: config.metaBufferBytes,
     edits: new EditStore(local, sealedEdits(cacheRoot.writerKey)),
     clock,
     log,
@@ -125,10 +175,23 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     retries: config.gridRetries,
     isSoleWriter: config.isSoleWriter,
     isReadOnly: config.isReadOnly,
+    writeRefusal,
   });
   closers.add(() => tree.stop());
   const keeper = tree.cacheKeeper(new Pins(local, cache));
   closers.add(() => keeper.stop());
+  return { folder: cacheRoot.folder, shared, tree, keeper };
+}
+
+async function start(config: Config, parts: AppParts, closers: Closers) {
+  const { log, clock } = parts;
+  const { folder, shared, tree, keeper } = await openMount(config, parts, closers);
+  if (config.nodeUrl === undefined) {
+    log.warn(
+      { dataDir: config.dataDir },
+      'no Tahoe node is given: files are kept in the embedded store on this disk alone. It is no grid: lose the disk, lose the files',
+    );
+  }
   keeper.start();
   inBackground(tree.recover(), log, 'changes of an earlier run could not be brought to the grid');
   inBackground(
@@ -136,6 +199,14 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     log,
     'the grid can not be read now; what needs it is answered 503 until it can',
   );
+  const control = await startControl({
+    folder,
+    runtimeDir: config.runtimeDir,
+    control: keeper,
+    log,
+    clock,
+  });
+  closers.add(() => control.stop());
   const dav = new DavServer({
     tree,
     locks: await LockTable.open(shared, clock),
@@ -155,6 +226,37 @@ async function start(config: Config, { log, clock }: AppParts, closers: Closers)
     log,
     clock,
   });
+}
+
+/** Keys and stores of the root, and the ballast on their disk. */
+async function openFolder(
+  config: Config,
+  rootCap: string,
+  { log, clock }: AppParts,
+  closers: Closers,
+): Promise<RootFolder> {
+  const root = checkedRoot(rootCap);
+  const place = {
+    cacheDir: config.cacheDir,
+    readSecret: Buffer.from(readOnlyText(root)),
+    writeSecret: root.kind === 'mutable' && root.isWritable ? Buffer.from(rootCap) : undefined,
+    storageIndex: storageIndexOf(root) ?? '',
+  };
+  const isInMemory = config.store === 'memory';
+  const ballast = new Ballast({ folder: rootFolderOf(place), log, clock });
+  const opened = await openRootFolder({
+    ...place,
+    isInMemory,
+    makeRoom: () => ballast.release(),
+    log,
+    clock,
+  });
+  closers.add(() => opened.close());
+  closers.add(() => ballast.stop());
+  if (!isInMemory) {
+    inBackground(ballast.ensure(), log, 'the ballast can not be made');
+  }
+  return opened;
 }
 
 interface OpenedGrid {
@@ -184,10 +286,6 @@ async function openGrid(config: Config, parts: AppParts, closers: Closers): Prom
     clock: parts.clock,
   });
   closers.add(() => gateway.close());
-  parts.log.warn(
-    { dataDir: config.dataDir },
-    'no Tahoe node is given: files are kept in the embedded store on this disk alone. It is no grid: lose the disk, lose the files',
-  );
   const grid = openNode(config, gateway.url, gateway.socketPath, parts, closers);
   const { dataDir, configDir } = config;
   const rootCap =

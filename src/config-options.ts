@@ -1,7 +1,19 @@
 // Every option there is: what the command line, the environment and the configuration file may say, and what the help
 // tells about it. A new setting is one entry here and one line in config.ts.
 
-export type CommandName = 'serve' | 'create-root';
+/** Those that look after the cache, of a running server or of one that is not running. */
+export type CacheCommandName =
+  | 'cache stats'
+  | 'cache list'
+  | 'cache clear'
+  | 'cache verify'
+  | 'cache refresh'
+  | 'cache forget'
+  | 'warmup'
+  | 'pin'
+  | 'unpin';
+
+export type CommandName = 'serve' | 'create-root' | CacheCommandName;
 
 export type OptionName =
   | 'addr'
@@ -31,6 +43,10 @@ export type OptionName =
   | 'max-connections'
   | 'grid-retries'
   | 'propfind-max'
+  | 'recursive'
+  | 'repair'
+  | 'json'
+  | 'root'
   | 'log-level'
   | 'log-format'
   | 'config';
@@ -49,8 +65,22 @@ export interface OptionSpec {
   readonly commands: readonly CommandName[];
 }
 
-const both: readonly CommandName[] = ['serve', 'create-root'];
+const CACHE_COMMANDS: readonly CacheCommandName[] = [
+  'cache stats',
+  'cache list',
+  'cache clear',
+  'cache verify',
+  'cache refresh',
+  'cache forget',
+  'warmup',
+  'pin',
+  'unpin',
+];
+
+const all: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS];
+const disk: readonly CommandName[] = ['serve', ...CACHE_COMMANDS];
 const serve: readonly CommandName[] = ['serve'];
+const WORK = 'What it does';
 const LISTEN = 'Where it listens';
 const GRID = 'What it serves';
 const DISK = 'What it keeps on disk';
@@ -76,14 +106,14 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: GRID,
     about: 'web API of a Tahoe-LAFS node, or unix:/PATH; without a node files are kept on this disk',
     aboutNewRoot: 'web API of a Tahoe-LAFS node, or unix:/PATH',
-    commands: both,
+    commands: all,
   },
   'tahoe-dir': {
     kind: 'text',
     value: 'DIR',
     group: GRID,
     about: "a Tahoe node's directory: its node.url and aliases are read",
-    commands: both,
+    commands: all,
   },
   'rootcap-file': {
     kind: 'text',
@@ -91,7 +121,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: GRID,
     about: "file that holds the root directory's cap, - for standard input; environment TAHOE_WEBDAV_ROOTCAP",
     aboutNewRoot: 'new file for the cap; one that is there is left alone',
-    commands: both,
+    commands: all,
   },
   alias: {
     kind: 'text',
@@ -99,7 +129,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: GRID,
     about: 'the root by its alias in the Tahoe directory (~/.tahoe with --node-url)',
     aboutNewRoot: 'new alias in the Tahoe directory (~/.tahoe with --node-url)',
-    commands: both,
+    commands: all,
   },
   'read-only': { kind: 'flag', group: GRID, about: 'refuse every write', commands: serve },
   'sole-writer': {
@@ -114,7 +144,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'where files are kept if no node is given',
     byDefault: 'below XDG_DATA_HOME',
-    commands: serve,
+    commands: disk,
   },
   'cache-dir': {
     kind: 'text',
@@ -122,7 +152,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'holds what is not on the grid yet, too: no place that may be wiped',
     byDefault: 'below XDG_STATE_HOME',
-    commands: serve,
+    commands: disk,
   },
   store: {
     kind: 'text',
@@ -130,7 +160,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'where metadata is kept: sqlite: or memory:',
     byDefault: 'sqlite:',
-    commands: serve,
+    commands: disk,
   },
   'cache-max-size': {
     kind: 'text',
@@ -138,7 +168,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'most that cached contents of files may take; 0 = no limit',
     byDefault: '10G',
-    commands: serve,
+    commands: disk,
   },
   'cache-min-free-space': {
     kind: 'text',
@@ -146,7 +176,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'cached contents make way where less than this is free on their disk; 0 = never',
     byDefault: '256M',
-    commands: serve,
+    commands: disk,
   },
   'buffer-size': {
     kind: 'text',
@@ -213,7 +243,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'how long the node may make no progress',
     byDefault: '30s',
-    commands: both,
+    commands: all,
   },
   'max-connections': {
     kind: 'text',
@@ -221,7 +251,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'connections to the node, half for reads, half for writes',
     byDefault: '10',
-    commands: both,
+    commands: all,
   },
   'grid-retries': {
     kind: 'text',
@@ -229,7 +259,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'further tries that a client waits for',
     byDefault: '3',
-    commands: both,
+    commands: all,
   },
   'propfind-max': {
     kind: 'text',
@@ -239,13 +269,38 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     byDefault: '20000',
     commands: serve,
   },
+  recursive: {
+    kind: 'flag',
+    group: WORK,
+    about: 'all directories below the paths, too',
+    commands: ['cache refresh'],
+  },
+  repair: {
+    kind: 'flag',
+    group: WORK,
+    about: 'drop damaged blocks; they are fetched again when they are wanted',
+    commands: ['cache verify'],
+  },
+  json: {
+    kind: 'flag',
+    group: OTHER,
+    about: 'for scripts: one JSON document, or one a line where there are many',
+    commands: CACHE_COMMANDS,
+  },
+  root: {
+    kind: 'text',
+    value: 'ID',
+    group: OTHER,
+    about: "which running server's root, where several share the cache directory; the id's beginning will do",
+    commands: CACHE_COMMANDS,
+  },
   'log-level': {
     kind: 'text',
     value: 'LEVEL',
     group: OTHER,
     about: 'trace, debug, info, warn, error or silent; on standard error',
     byDefault: 'info',
-    commands: both,
+    commands: all,
   },
   'log-format': {
     kind: 'text',
@@ -253,14 +308,14 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: OTHER,
     about: 'text or json',
     byDefault: 'text',
-    commands: both,
+    commands: all,
   },
   config: {
     kind: 'text',
     value: 'FILE',
     group: OTHER,
     about: 'YAML or JSON file whose keys are the names of these options',
-    commands: both,
+    commands: all,
   },
 };
 

@@ -146,6 +146,16 @@ export function parseHost(text: string): string {
   return host;
 }
 
+/** The id of a root's folder, or its beginning. */
+export function parseRootId(text: string): string {
+  if (!/^[a-z2-7]{1,26}$/.test(text)) {
+    throw new BadValue(
+      'is no id of a root: letters and digits, as the folders in the cache directory are called',
+    );
+  }
+  return text;
+}
+
 export function parseUserName(text: string): string {
   // RFC 7617 section 2: the first colon ends the name.
   if (text.includes(':') || /\p{Cc}/u.test(text)) {

@@ -9,7 +9,8 @@ import {
   showListenAddress,
 } from './base/listen-address.ts';
 import type { LogLevel } from './base/log.ts';
-import { type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
+import type { CacheCommandName } from './config-options.ts';
+import { findRootCap, type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
 import { readSecretFile } from './config-secrets.ts';
 import { type ConfigSources, parseSetting, Settings } from './config-settings.ts';
 import {
@@ -19,6 +20,7 @@ import {
   parseCount,
   parseCountOrOff,
   parseHost,
+  parseRootId,
   parseSizeBytes,
   parseTimeMs,
   parseUserName,
@@ -40,6 +42,8 @@ export interface Config {
   readonly dataDir: string;
   readonly cacheDir: string;
   readonly configDir: string;
+  /** For what ends with the process; undefined where the system has no such folder. */
+  readonly runtimeDir: string | undefined;
   readonly store: 'sqlite' | 'memory';
   /** Infinity = no limit. */
   readonly cacheMaxBytes: number;
@@ -106,6 +110,34 @@ export async function loadCreateRootConfig(
   return { config: Object.freeze(configOf(settings, node)), warnings: settings.warnings, place };
 }
 
+/** What a command is to do with the cache, beside its paths. */
+export interface CacheTaskConfig {
+  /** The beginning of a root's id; empty = not said. */
+  readonly rootId: string;
+  readonly isJson: boolean;
+  readonly isRecursive: boolean;
+  readonly isRepair: boolean;
+}
+
+/** As loadServeConfig; which root need not be said, since a running server knows it. */
+export async function loadCacheConfig(
+  command: CacheCommandName,
+  flags: Readonly<Record<string, unknown>>,
+  sources: ConfigSources,
+): Promise<Loaded & { readonly task: CacheTaskConfig }> {
+  const settings = await Settings.load(command, flags, sources);
+  const node = await readNode(settings);
+  const open = configOf(settings, node);
+  const task = {
+    rootId: settings.parsed('root', parseRootId, ''),
+    isJson: settings.flag('json'),
+    isRecursive: settings.flag('recursive'),
+    isRepair: settings.flag('repair'),
+  };
+  const rootCapText = await findRootCap(settings, node !== undefined);
+  return { config: Object.freeze({ ...open, rootCapText }), warnings: settings.warnings, task };
+}
+
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
@@ -126,6 +158,7 @@ function configOf(settings: Settings, node: NodeAddress | undefined): Config {
     dataDir: settings.path('data-dir') ?? settings.xdg('XDG_DATA_HOME', '.local/share'),
     cacheDir: settings.path('cache-dir') ?? settings.xdg('XDG_STATE_HOME', '.local/state'),
     configDir: settings.xdg('XDG_CONFIG_HOME', '.config'),
+    runtimeDir: settings.runtimeDir(),
     store: settings.parsed('store', parseStore, 'sqlite'),
     cacheMaxBytes: settings.parsed('cache-max-size', parseSizeBytes, 10 * GIB),
     cacheMinFreeBytes: settings.parsed('cache-min-free-space', parseAmountBytes, 256 * MIB),

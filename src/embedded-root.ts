@@ -1,6 +1,6 @@
 // The root directory of the embedded gateway: made at the first start, its cap kept apart from the data that it
 // opens, in a file that only its owner can read. A marker beside the data tells a first start from a lost cap.
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { replaceFile } from './base/atomic-file.ts';
 import { FsError, systemCode } from './base/errors.ts';
@@ -22,7 +22,7 @@ export function embeddedRootFile({ configDir, nodeId }: EmbeddedRootPlaces): str
 /** The rootcap; at the first start a new directory is made and its cap written down before anything is stored. */
 export async function embeddedRootCap(grid: Grid, places: EmbeddedRootPlaces): Promise<string> {
   const file = embeddedRootFile(places);
-  const marker = join(places.dataDir, 'root-was-made');
+  const marker = markerIn(places.dataDir);
   const known = await readIfThere(file);
   if (known !== undefined && known.trim() !== '') {
     return known.trim();
@@ -37,6 +37,18 @@ export async function embeddedRootCap(grid: Grid, places: EmbeddedRootPlaces): P
   await writeWhole(file, `${cap}\n`);
   await writeWhole(marker, '');
   return cap;
+}
+
+/** False where no server has ever run on `dataDir`, so that it would make it and its root now. */
+export async function hasEmbeddedRoot(dataDir: string, isCapKnown: boolean): Promise<boolean> {
+  return await access(isCapKnown ? dataDir : markerIn(dataDir)).then(
+    () => true,
+    (error: unknown) => systemCode(error) !== 'ENOENT',
+  );
+}
+
+function markerIn(dataDir: string): string {
+  return join(dataDir, 'root-was-made');
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {

@@ -1,8 +1,9 @@
-// Edits sealed under a key that only the root's write cap gives: they hold write caps, and the store that they lie
+// Edits and children's write caps, sealed under a key that only the root's write cap gives: they hold write caps, and the store that they lie
 // in opens with the read cap.
 import { FsError } from './base/errors.ts';
 import type { Edit } from './edits/edit.ts';
 import type { EditCodec } from './edits/edit-store.ts';
+import type { WriteCapCodec } from './inode/listing-store.ts';
 import { open, seal } from './seal/box.ts';
 
 /** `key` is undefined where the root can only be read: then nothing is written, and edits there are not ours. */
@@ -24,4 +25,14 @@ export function sealedEdits(key: Buffer | undefined): EditCodec {
     open: (sealed, place) =>
       JSON.parse(open(required(), Buffer.from(sealed, 'base64'), place).toString()) as Edit,
   };
+}
+
+/** Undefined where the root can only be read: then there are none to hide. */
+export function sealedWriteCaps(key: Buffer | undefined): WriteCapCodec | undefined {
+  return (
+    key && {
+      seal: (text, place) => seal(key, Buffer.from(text), place).toString('base64'),
+      open: (sealed, place) => open(key, Buffer.from(sealed, 'base64'), place).toString(),
+    }
+  );
 }

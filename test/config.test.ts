@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FsError } from '../src/base/errors.ts';
-import { type Config, loadCreateRootConfig, loadServeConfig } from '../src/config.ts';
-import { environmentName, OPTION_NAMES } from '../src/config-options.ts';
+import { type Config, loadCacheConfig, loadCreateRootConfig, loadServeConfig } from '../src/config.ts';
+import { type CacheCommandName, environmentName, OPTION_NAMES } from '../src/config-options.ts';
 import { firstLine, parseAliases } from '../src/config-secrets.ts';
 import type { ConfigSources } from '../src/config-settings.ts';
 import * as values from '../src/config-values.ts';
@@ -83,6 +83,7 @@ describe('parsing of values', () => {
     ['node', values.parseNodeUrl, 'https://a.b/tahoe//', { url: 'https://a.b/tahoe', socketPath: undefined }],
     ['node', values.parseNodeUrl, 'unix:/run/t.sock', { url: 'http://localhost', socketPath: '/run/t.sock' }],
     ['alias', values.parseAliasName, 'work:', 'work'],
+    ['root id', values.parseRootId, 'ab27', 'ab27'],
     ['count', values.parseCountOrOff, 'off', Number.POSITIVE_INFINITY],
   ];
   for (const [what, parse, text, value] of good) {
@@ -114,6 +115,11 @@ describe('parsing of values', () => {
     ['user', values.parseUserName, 'a:b'],
     ['user', values.parseUserName, 'a\nb'],
     ['alias', values.parseAliasName, 'a b'],
+    ['root id', values.parseRootId, ''],
+    ['root id', values.parseRootId, 'AB'],
+    ['root id', values.parseRootId, 'a1'],
+    ['root id', values.parseRootId, '..'],
+    ['root id', values.parseRootId, 'a'.repeat(27)],
     ['alias', values.parseAliasName, ':'],
     ['count', values.parseCountOrOff, '-5'],
     ['count', values.parseCountOrOff, '20k'],
@@ -164,6 +170,7 @@ describe('loadServeConfig', () => {
       dataDir: join(home, '.local/share/tahoe-webdav'),
       cacheDir: join(home, '.local/state/tahoe-webdav'),
       configDir: join(home, '.config/tahoe-webdav'),
+      runtimeDir: undefined,
       store: 'sqlite',
       cacheMaxBytes: 10 * 2 ** 30,
       cacheMinFreeBytes: 256 * 2 ** 20,
@@ -187,8 +194,15 @@ describe('loadServeConfig', () => {
   test('follows XDG variables, absolute ones only', async () => {
     const config = await serveConfig(
       {},
-      { XDG_DATA_HOME: '/x/data', XDG_STATE_HOME: 'relative', XDG_CONFIG_HOME: '' },
+      {
+        XDG_DATA_HOME: '/x/data',
+        XDG_STATE_HOME: 'relative',
+        XDG_CONFIG_HOME: '',
+        XDG_RUNTIME_DIR: '/run/1',
+      },
     );
+    assert.equal(config.runtimeDir, '/run/1');
+    assert.equal((await serveConfig({}, { XDG_RUNTIME_DIR: 'run' })).runtimeDir, undefined);
     assert.equal(config.dataDir, '/x/data/tahoe-webdav');
     assert.equal(config.cacheDir, join(folder, 'home', '.local/state/tahoe-webdav'));
   });
@@ -237,6 +251,7 @@ describe('loadServeConfig', () => {
       dataDir: join(process.cwd(), 'relative'),
       cacheDir: join(folder, 'home', 'cache'),
       configDir: join(folder, 'home', '.config/tahoe-webdav'),
+      runtimeDir: undefined,
       store: 'memory',
       cacheMaxBytes: Number.POSITIVE_INFINITY,
       cacheMinFreeBytes: 0,
@@ -329,8 +344,8 @@ describe('loadServeConfig', () => {
       mkdirSync(join(dir, 'private'), { recursive: true });
       writeFileSync(join(dir, 'node.url'), 'http://127.0.0.1:4567/\n');
       writeFileSync(join(dir, 'private/aliases'), `work: ${CAP}\n`, { mode: 0o600 });
-      const { config, warnings } = await loadServeConfig({ 'tahoe-dir': dir, alias: 'work:' }, sources());
-      assert.deepEqual([config.nodeUrl, config.rootCapText, warnings], ['http://127.0.0.1:4567', CAP, []]);
+      const config = await serveConfig({ 'tahoe-dir': dir, alias: 'work:' });
+      assert.deepEqual([config.nodeUrl, config.rootCapText], ['http://127.0.0.1:4567', CAP]);
       await refuses(serveConfig({ 'tahoe-dir': dir, alias: 'wrok' }), /there is no alias wrok in .*aliases/);
       await refuses(serveConfig({ 'tahoe-dir': dir, alias: 'constructor' }), /there is no alias/);
     });
@@ -354,8 +369,36 @@ describe('loadServeConfig', () => {
         'password-file': file('p', 0o640),
       };
       const { warnings } = await loadServeConfig(open, sources());
-      assert.equal(warnings.length, 2);
-      assert.ok(warnings.every((line) => /can be read by others/.test(line)));
+      assert.equal(warnings.filter((line) => /can be read by others/.test(line)).length, 2);
+    });
+
+    describe('is warned of on the disk of the cache directory', () => {
+      const warned = async (flags: Record<string, unknown>, env = {}, stdin = ''): Promise<boolean> => {
+        const { warnings } = await loadServeConfig(flags, sources(env, stdin));
+        assert.ok(warnings.every((line) => !line.includes('URI:')));
+        return warnings.some((line) => /in clear, .*--rootcap-file -/.test(line));
+      };
+
+      test('where a file holds it, wherever the cache will be made', async () => {
+        assert.equal(await warned({ ...node, 'rootcap-file': file(CAP) }), true);
+        const cacheDir = join(folder, 'deep/down/cache');
+        assert.equal(await warned({ ...node, 'rootcap-file': file(CAP), 'cache-dir': cacheDir }), true);
+      });
+
+      test('where an alias names it', async () => {
+        const dir = join(folder, 'beside');
+        mkdirSync(join(dir, 'private'), { recursive: true });
+        writeFileSync(join(dir, 'node.url'), 'http://127.0.0.1:4567/\n');
+        writeFileSync(join(dir, 'private/aliases'), `work: ${CAP}\n`, { mode: 0o600 });
+        assert.equal(await warned({ 'tahoe-dir': dir, alias: 'work' }), true);
+      });
+
+      test('but not where it comes another way, or lies on another disk', async () => {
+        assert.equal(await warned({ ...node, 'rootcap-file': '-' }, {}, CAP), false);
+        assert.equal(await warned(node, { TAHOE_WEBDAV_ROOTCAP: CAP }), false);
+        const elsewhere = { ...node, 'rootcap-file': file(CAP), 'cache-dir': '/proc/sys/cache' };
+        assert.equal(await warned(elsewhere), false);
+      });
     });
   });
 
@@ -536,5 +579,50 @@ describe('loadCreateRootConfig', () => {
   ];
   for (const [what, flags, message] of refused) {
     test(`refuses ${what}`, () => refuses(loadCreateRootConfig(flags, sources()), message));
+  }
+});
+
+describe('loadCacheConfig', () => {
+  test('needs nothing: the default directory, of whichever root', async () => {
+    const { config, task, warnings } = await loadCacheConfig('cache stats', {}, sources());
+    assert.deepEqual(task, { rootId: '', isJson: false, isRecursive: false, isRepair: false });
+    assert.deepEqual(warnings, []);
+    assert.equal(config.cacheDir, join(folder, 'home', '.local/state/tahoe-webdav'));
+    assert.ok(Object.isFrozen(config));
+  });
+
+  test('reads what is to be done', async () => {
+    const flags = { json: true, root: 'ab', 'cache-dir': '/c', 'cache-max-size': '5G' };
+    const { config, task } = await loadCacheConfig('cache verify', { ...flags, repair: true }, sources());
+    assert.deepEqual(task, { rootId: 'ab', isJson: true, isRecursive: false, isRepair: true });
+    assert.deepEqual([config.cacheDir, config.cacheMaxBytes], ['/c', 5 * 2 ** 30]);
+    const refresh = await loadCacheConfig('cache refresh', { recursive: true }, sources());
+    assert.equal(refresh.task.isRecursive, true);
+    const env = { TAHOE_WEBDAV_ROOT: 'cd', TAHOE_WEBDAV_JSON: 'yes', TAHOE_WEBDAV_CACHE_DIR: '/e' };
+    const { config: other, task: asked } = await loadCacheConfig('pin', {}, sources(env));
+    assert.deepEqual([other.cacheDir, asked.rootId, asked.isJson], ['/e', 'cd', true]);
+  });
+
+  test('takes the root where one is named, and asks for none', async () => {
+    const node = { 'node-url': 'http://127.0.0.1:1' };
+    assert.equal((await loadCacheConfig('warmup', node, sources())).config.rootCapText, undefined);
+    const flags = { ...node, 'rootcap-file': file(`${CAP}\n`) };
+    const { config } = await loadCacheConfig('warmup', flags, sources());
+    assert.deepEqual([config.nodeUrl, config.rootCapText], ['http://127.0.0.1:1', CAP]);
+  });
+
+  test('does not mind an address that serve would refuse', async () => {
+    const { config } = await loadCacheConfig('pin', {}, sources({ TAHOE_WEBDAV_ADDR: ':80' }));
+    assert.equal(config.listen.length, 1);
+  });
+
+  const refused: Array<[string, CacheCommandName, Flags, RegExp]> = [
+    ['an option of serve', 'cache stats', { addr: ':80' }, /^unknown option of cache stats --addr/],
+    ['an option of another one', 'cache list', { repair: true }, /^unknown option of cache list --repair/],
+    ['an id that is a path', 'pin', { root: '../x' }, /^--root is no id of a root/],
+    ['two roots', 'pin', { alias: 'x', 'rootcap-file': 'y' }, /both say which root/],
+  ];
+  for (const [what, command, flags, message] of refused) {
+    test(`refuses ${what}`, () => refuses(loadCacheConfig(command, flags, sources()), message));
   }
 });

@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'timeout' // no progress within the time allowed
   | 'aborted' // the one who asked went away
   | 'conflict' // somebody else changed the same thing meanwhile
+  | 'not-running' // no server runs that could be asked
   | 'race'; // the grid reports two writers at once; nothing is known of the outcome
 
 export interface FsErrorOptions {
@@ -77,6 +78,7 @@ const retryable = {
   timeout: true,
   aborted: false,
   conflict: false,
+  'not-running': false,
   race: true,
 } satisfies Record<ErrorCode, boolean>;
 
@@ -88,6 +90,11 @@ export function isRetryable(error: unknown): boolean {
 /** True when `error` is an FsError with one of `codes`. */
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is FsError {
   return error instanceof FsError && codes.includes(error.code);
+}
+
+/** True of a text that is one of our codes: another process may know others. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(retryable, text);
 }
 
 /** The code of a Node system error (`ENOENT`), or undefined. */

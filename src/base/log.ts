@@ -27,7 +27,7 @@ const LEVEL_NAMES: Readonly<Record<number, string>> = {
 };
 
 /** Paths and headers are others' text: no byte of theirs begins a line or moves the terminal's cursor. */
-function visible(text: string): string {
+export function visible(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (letter) => {
     return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });

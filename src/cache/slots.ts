@@ -79,8 +79,12 @@ export function sealSlot(key: Buffer, { blobId, index }: BlockName, plaintext: B
  * a hint for one of a newer version.
  */
 export function readHead(bytes: Buffer): SlotHead | undefined {
-  if (bytes.length < HEAD_BYTES || bytes.subarray(0, HEAD_BYTES).equals(ZEROS.subarray(0, HEAD_BYTES))) {
+  const head = bytes.subarray(0, HEAD_BYTES);
+  if (head.equals(ZEROS.subarray(0, head.length))) {
     return undefined;
+  }
+  if (head.length < HEAD_BYTES) {
+    throw new FsError('corrupt', 'a block is cut short');
   }
   const kind = bytes[4];
   const lengthBytes = bytes.readUInt32LE(8);

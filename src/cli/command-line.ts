@@ -1,12 +1,15 @@
-// The command line, read: which command, with which options, or a text to print. What the options mean is config.ts's.
+// The command line, read: which command, with which options and paths, or a text to print. What the options mean is
+// config.ts's.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import yargs, { type Argv } from 'yargs';
-import { FsError } from '../base/errors.ts';
+import { FsError, hasCode } from '../base/errors.ts';
+import { parsePath, type TreePath } from '../base/path.ts';
 import { nearest } from '../base/suggest.ts';
 import { type CommandName, OPTION_NAMES, OPTIONS } from '../config-options.ts';
-import { refuseCap } from '../config-sources.ts';
+import { layerOfFlags, refuseCap } from '../config-sources.ts';
+import { CACHE_ABOUT, CACHE_WORD, CACHE_WORDS, COMMANDS, FIRST_WORDS } from './commands.ts';
 
 export type Order =
   | { readonly kind: 'print'; readonly text: string }
@@ -14,16 +17,29 @@ export type Order =
       readonly kind: 'run';
       readonly command: CommandName;
       readonly flags: Readonly<Record<string, unknown>>;
+      readonly paths: readonly TreePath[];
     };
 
-const COMMANDS: readonly CommandName[] = ['serve', 'create-root'];
+/** What the parser found: the words are the command's and its arguments. */
+interface Parsed {
+  readonly words: readonly string[];
+  readonly flags: Readonly<Record<string, unknown>>;
+}
+
+type Run = (command: CommandName | typeof CACHE_WORD) => (parsed: object) => void;
+
 const HELP_WIDTH = 110;
 
 /** Throws `bad-config` for what can't be a command line of ours. */
 export async function readCommandLine(argv: readonly string[]): Promise<Order> {
   let chosen: Order | undefined;
-  const run = (command: CommandName) => (parsed: object) => {
-    chosen = { kind: 'run', command, flags: flagsOf(command, parsed) };
+  const run: Run = (command) => (parsed) => {
+    const { words, flags } = partsOf(parsed);
+    const args = argumentsOf(command, words);
+    if (command !== CACHE_WORD) {
+      layerOfFlags(command, flags); // before the paths: an unknown option may have swallowed one
+      chosen = { kind: 'run', command, flags, paths: pathsOf(command, args) };
+    }
   };
   const parser = describe(yargs([...argv]), run);
   let text = '';
@@ -38,22 +54,27 @@ export async function readCommandLine(argv: readonly string[]): Promise<Order> {
   return chosen ?? { kind: 'print', text };
 }
 
-function describe(parser: Argv, run: (command: CommandName) => (parsed: object) => void): Argv {
-  return parser
+function describe(parser: Argv, run: Run): Argv {
+  const add = (to: Argv, command: CommandName, name: string | readonly string[]): void => {
+    to.command(name, COMMANDS[command].about, (one) => withOptions(one, command), run(command));
+  };
+  const cacheCommands = (to: Argv): Argv => {
+    for (const word of CACHE_WORDS) {
+      add(to, `${CACHE_WORD} ${word}` as CommandName, word);
+    }
+    return to.usage(`$0 ${CACHE_WORD} COMMAND [options]\n\n${sentence(CACHE_ABOUT)}`);
+  };
+  parser
     .scriptName('tahoe-webdav')
-    .usage('$0 [serve] [options]\n\nServes files of a Tahoe-LAFS grid over WebDAV.')
-    .command(
-      ['serve', '$0'],
-      'serve a directory of a grid, or of this disk, over WebDAV (the default)',
-      (one) => withOptions(one, 'serve'),
-      run('serve'),
-    )
-    .command(
-      'create-root',
-      'make a new, empty root directory on a grid and keep its cap in a file or alias',
-      (one) => withOptions(one, 'create-root').usage('$0 create-root --node-url URL --rootcap-file FILE'),
-      run('create-root'),
-    )
+    .usage('$0 [COMMAND] [options]\n\nServes files of a Tahoe-LAFS grid over WebDAV.');
+  for (const word of FIRST_WORDS) {
+    if (word === CACHE_WORD) {
+      parser.command(word, CACHE_ABOUT, cacheCommands, run(word));
+    } else {
+      add(parser, word as CommandName, word === 'serve' ? [word, '$0'] : word);
+    }
+  }
+  return parser
     .parserConfiguration({
       'boolean-negation': false, // --no-auth is a name
       'camel-case-expansion': false,
@@ -70,7 +91,7 @@ function describe(parser: Argv, run: (command: CommandName) => (parsed: object) 
     .epilog(
       'Every option can also be set in the environment (TAHOE_WEBDAV_NODE_URL for --node-url) and in the file of ' +
         '--config; the command line goes first, then the environment, then the file. ' +
-        'Times: 500ms, 10s, 5m, 2h, 1d; 0 or off = no limit.',
+        'Times: 500ms, 10s, 5m, 2h, 1d; sizes: digits with K, M, G or T; 0 or off = no limit.',
     )
     .exitProcess(false);
 }
@@ -89,23 +110,14 @@ function withOptions(parser: Argv, command: CommandName): Argv {
     }
   }
   parser.group(['help', 'version'], OPTIONS.config.group);
-  return command === 'serve' ? parser.example(SERVE_EXAMPLES) : parser.example(CREATE_ROOT_EXAMPLES);
+  const { usage, about, examples } = COMMANDS[command];
+  if (command !== 'serve') {
+    parser.usage(`$0 ${command} ${usage}\n\n${sentence(about)}`);
+  }
+  return parser.example(examples.map(([line, what]): [string, string] => [`$0 ${line}`.trim(), what]));
 }
 
-const SERVE_EXAMPLES: Array<[string, string]> = [
-  ['$0', 'files on this disk, at http://127.0.0.1:8080/'],
-  ['$0 --node-url http://127.0.0.1:3456 --rootcap-file ~/rootcap', 'a grid, through its node'],
-  ['$0 --tahoe-dir ~/.tahoe --alias work', "a grid, by one of Tahoe's aliases"],
-  ['$0 --addr :8443 --user me --password-file pw --cert c.pem --key k.pem', 'for other machines, over TLS'],
-];
-
-const CREATE_ROOT_EXAMPLES: Array<[string, string]> = [
-  ['$0 create-root --node-url http://127.0.0.1:3456 --rootcap-file ~/rootcap', 'keep the cap in a new file'],
-  ['$0 create-root --tahoe-dir ~/.tahoe --alias work', "keep it among Tahoe's aliases"],
-];
-
-/** Options by their names; anything that stands beside the command is refused. */
-function flagsOf(command: CommandName, parsed: object): Readonly<Record<string, unknown>> {
+function partsOf(parsed: object): Parsed {
   const {
     _: words,
     $0: _name,
@@ -114,19 +126,77 @@ function flagsOf(command: CommandName, parsed: object): Readonly<Record<string, 
     version: _version,
     ...flags
   } = parsed as Record<string, unknown>;
-  const rest = (words as readonly unknown[]).map(String);
-  const [first] = rest[0] === command ? rest.slice(1) : rest;
-  if (first !== undefined) {
-    refuseCap('an argument', first);
-    const shown = /^[\w-]{1,40}$/.test(first) ? ` ${first}` : '';
-    const meant = nearest(first, COMMANDS);
-    throw rest[0] === command
-      ? new FsError('bad-config', `${command} takes options only, no argument${shown}`)
-      : new FsError('bad-config', `unknown command${shown}`, {
-          hint: meant === undefined ? 'see tahoe-webdav --help' : `did you mean ${meant}?`,
-        });
+  return {
+    words: (words as readonly unknown[]).map(String),
+    flags: Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)),
+  };
+}
+
+/** What stands behind the command's own words; refuses a word that is no command. */
+function argumentsOf(command: CommandName | typeof CACHE_WORD, words: readonly string[]): readonly string[] {
+  for (const word of words) {
+    refuseCap('an argument', word);
   }
-  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+  const own = command.split(' ');
+  const isNamed = own.every((word, index) => words[index] === word);
+  const rest = isNamed ? words.slice(own.length) : words;
+  if (command === CACHE_WORD) {
+    throw unknownCommand(`${CACHE_WORD} command`, rest[0], CACHE_WORDS);
+  }
+  if (!isNamed && rest.length > 0) {
+    throw unknownCommand('command', rest[0], FIRST_WORDS);
+  }
+  return rest;
+}
+
+function unknownCommand(what: string, word: string | undefined, known: readonly string[]): FsError {
+  if (word === undefined) {
+    return new FsError('bad-config', `which ${what} is not said`, { hint: `one of ${known.join(', ')}` });
+  }
+  const meant = nearest(word, known);
+  return new FsError('bad-config', `unknown ${what}${shown(word)}`, {
+    hint: meant === undefined ? 'see tahoe-webdav --help' : `did you mean ${meant}?`,
+  });
+}
+
+function pathsOf(command: CommandName, args: readonly string[]): readonly TreePath[] {
+  const { minPaths, maxPaths } = COMMANDS[command];
+  const surplus = args[maxPaths];
+  if (surplus !== undefined) {
+    throw new FsError(
+      'bad-config',
+      maxPaths === 0
+        ? `${command} takes options only, no argument${shown(surplus)}`
+        : `${command} takes one path, not ${args.length}`,
+    );
+  }
+  if (args.length < minPaths) {
+    throw new FsError('bad-config', `${command} needs a path`, {
+      hint: `tahoe-webdav ${command} ${COMMANDS[command].usage}; / is the whole tree`,
+    });
+  }
+  return args.map(pathOf);
+}
+
+function pathOf(text: string): TreePath {
+  try {
+    return parsePath(text);
+  } catch (error) {
+    if (!hasCode(error, 'bad-path')) {
+      throw error;
+    }
+    const { message, hint } = error;
+    throw new FsError('bad-config', message, hint === undefined ? { cause: error } : { hint, cause: error });
+  }
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+/** A word of the user's, where it is short and plain. */
+function shown(word: string): string {
+  return /^[\w-]{1,40}$/.test(word) ? ` ${word}` : '';
 }
 
 /** The parser's own complaint in our words; it never repeats a value. */

@@ -4,6 +4,7 @@ import { type ErrorCode, FsError } from '../base/errors.ts';
 
 export const DONE = 0;
 export const FAILED = 1;
+export const DAMAGED = 5;
 
 const exitCodes = {
   'not-found': 1,
@@ -26,6 +27,7 @@ const exitCodes = {
   timeout: 1,
   aborted: 1,
   conflict: 1,
+  'not-running': 3,
   race: 1,
 } satisfies Record<ErrorCode, number>;
 

@@ -2,15 +2,47 @@
 import type { App, AppParts } from '../app.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLogger, maskSecrets } from '../base/log.ts';
-import { type Config, loadCreateRootConfig, loadServeConfig, systemSources } from '../config.ts';
-import { readCommandLine } from './command-line.ts';
+import {
+  type Config,
+  loadCacheConfig,
+  loadCreateRootConfig,
+  loadServeConfig,
+  systemSources,
+} from '../config.ts';
+import type { CacheCommandName } from '../config-options.ts';
+import type { ConfigSources } from '../config-settings.ts';
+import { cacheClear } from './cache-clear.ts';
+import { cacheForget } from './cache-forget.ts';
+import { cacheList } from './cache-list.ts';
+import { cacheRefresh } from './cache-refresh.ts';
+import { cacheStats } from './cache-stats.ts';
+import type { CacheTask } from './cache-task.ts';
+import { cacheVerify } from './cache-verify.ts';
+import { type Order, readCommandLine } from './command-line.ts';
 import { createRoot } from './create-root.ts';
 import { DONE, exitCodeOf } from './exit-codes.ts';
+import { Interrupt } from './interrupt.ts';
+import { type CacheDoor, openControl } from './open-control.ts';
 import { errorLine, isBug, type Output, systemOutput } from './output.ts';
+import { pin } from './pin.ts';
 import { serve } from './serve.ts';
+import { unpin } from './unpin.ts';
+import { warmup } from './warmup.ts';
+
+const cacheCommands = {
+  'cache stats': cacheStats,
+  'cache list': cacheList,
+  'cache clear': cacheClear,
+  'cache verify': cacheVerify,
+  'cache refresh': cacheRefresh,
+  'cache forget': cacheForget,
+  warmup,
+  pin,
+  unpin,
+} satisfies Record<CacheCommandName, (task: CacheTask) => Promise<number>>;
 
 /** What app.ts gives. */
-export interface AppDoor {
+export interface AppDoor extends CacheDoor {
   startApp(config: Config, parts: AppParts): Promise<App>;
   createRootCap(config: Config, parts: AppParts): Promise<string>;
 }
@@ -35,6 +67,8 @@ export async function main(argv: readonly string[], door: () => Promise<AppDoor>
   }
 }
 
+type RunOrder = Extract<Order, { readonly kind: 'run' }>;
+
 class Run {
   isDebugging = false;
   readonly #output: Output;
@@ -52,16 +86,53 @@ class Run {
       return DONE;
     }
     const sources = systemSources(readStdin);
-    if (order.command === 'serve') {
-      const { config, warnings } = await loadServeConfig(order.flags, sources);
-      const parts = this.#parts(config, warnings);
-      const { startApp } = await this.#door();
-      return serve(config, { ...parts, startApp, output: this.#output });
+    switch (order.command) {
+      case 'serve':
+        return this.#serve(order, sources);
+      case 'create-root':
+        return this.#createRoot(order, sources);
+      default:
+        return this.#lookAfterCache(order.command, order, sources);
     }
-    const { config, warnings, place } = await loadCreateRootConfig(order.flags, sources);
+  }
+
+  async #serve({ flags }: RunOrder, sources: ConfigSources): Promise<number> {
+    const { config, warnings } = await loadServeConfig(flags, sources);
+    const parts = this.#parts(config, warnings);
+    const { startApp } = await this.#door();
+    return serve(config, { ...parts, startApp, output: this.#output });
+  }
+
+  async #createRoot({ flags }: RunOrder, sources: ConfigSources): Promise<number> {
+    const { config, warnings, place } = await loadCreateRootConfig(flags, sources);
     const parts = this.#parts(config, warnings);
     const { createRootCap } = await this.#door();
     return createRoot(place, () => createRootCap(config, parts), this.#output);
+  }
+
+  async #lookAfterCache(
+    command: CacheCommandName,
+    { flags, paths }: RunOrder,
+    sources: ConfigSources,
+  ): Promise<number> {
+    const { config, warnings, task } = await loadCacheConfig(command, flags, sources);
+    const parts = this.#parts(config, warnings);
+    using interrupt = new Interrupt(parts.clock);
+    const { signal } = interrupt;
+    const { rootId } = task;
+    const { control, close } = await openControl({ config, rootId, parts, signal, door: this.#door });
+    try {
+      return await cacheCommands[command]({
+        ...task,
+        control,
+        paths,
+        output: this.#output,
+        clock: parts.clock,
+        signal,
+      });
+    } finally {
+      await close();
+    }
   }
 
   #parts(config: Config, warnings: readonly string[]): AppParts {

@@ -1,6 +1,6 @@
 // What the commands say: results on standard output, everything else on standard error, one line each, no secret.
 import { FsError, systemCode } from '../base/errors.ts';
-import { maskSecrets } from '../base/log.ts';
+import { maskSecrets, visible } from '../base/log.ts';
 
 export interface Output {
   /** A result. */
@@ -9,14 +9,25 @@ export interface Output {
   readonly complain: (text: string) => void;
   /** A finished line of the log. */
   readonly log: (line: string) => void;
+  /** Standard error where somebody looks at it. */
+  readonly terminal: Terminal | undefined;
+  /** False once nobody reads the results any more. */
+  readonly isRead: () => boolean;
 }
+
+/** What a progress bar is drawn on. */
+export type Terminal = NodeJS.WritableStream & { readonly columns?: number };
 
 /** This process's own streams. Whoever reads them may go away first (`| head -1`): that ends no server. */
 export function systemOutput(): Output {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', () => {});
-  }
+  let isRead = true;
+  process.stdout.on('error', () => {
+    isRead = false;
+  });
+  process.stderr.on('error', () => {});
   return {
+    terminal: process.stderr.isTTY ? process.stderr : undefined,
+    isRead: () => isRead,
     line: (text) => process.stdout.write(`${text}\n`),
     complain: (text) => process.stderr.write(`${text}\n`),
     log: (line) => process.stderr.write(line),
@@ -25,7 +36,7 @@ export function systemOutput(): Output {
 
 /** One line for an error: what is wrong, and what can be done. A bug says so; its stack is for level debug. */
 export function errorLine(error: unknown): string {
-  return `tahoe-webdav: ${oneLine(maskSecrets(describe(error)))}`;
+  return `tahoe-webdav: ${visible(oneLine(maskSecrets(describe(error))))}`;
 }
 
 export function isBug(error: unknown): boolean {

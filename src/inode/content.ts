@@ -1,10 +1,10 @@
 // The bytes of one immutable content, for all who read it at once: from memory, from disk, from a download that runs, or
 // from one that is begun. However many ask for a block, it is fetched once.
 import type { Readable } from 'node:stream';
-import { BLOCK_BYTES, blockCountOf, blockOf, blocksTouching } from '../base/blocks.ts';
+import { BLOCK_BYTES, blockCountOf, blocksTouching } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
-import type { ByteRange } from '../base/ranges.ts';
+import { type ByteRange, rangeLength } from '../base/ranges.ts';
 import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
 import { BlockReader, type BlockSource } from './block-reader.ts';
 import { Download, type Interest } from './download.ts';
@@ -15,12 +15,17 @@ export interface ContentParts {
   readonly cache: BlockCache;
   readonly clock: Clock;
   readonly open: (range: ByteRange, signal: AbortSignal) => Promise<Readable>;
-  readonly onWhole: (sha256: string) => void;
+  /** The SHA-256 (base64url) that somebody noted of it. */
+  readonly noted: string | undefined;
+  /** The content came whole, and has another one. */
+  readonly onOther: () => void;
 }
 
 const SEGMENT_BLOCKS = SEGMENT_BYTES / BLOCK_BYTES;
 /** A download that comes to the wanted block within so many is waited for. */
 const REUSE_BLOCKS = 3;
+/** What is given in one piece; a stream costs some 100 us, a copy of 128 KiB 15. */
+const MAX_BLOCKS_AT_ONCE = 4;
 
 export class Content implements BlockSource {
   readonly #parts: ContentParts;
@@ -45,14 +50,30 @@ export class Content implements BlockSource {
     return this.#readers === 0 && this.#running.size === 0;
   }
 
-  /** The bytes, if they lie in memory and in one block. */
-  atHand({ start, end }: ByteRange): Buffer | undefined {
-    const index = blockOf(start);
-    if (end <= start || end > (index + 1) * BLOCK_BYTES) {
+  /** The bytes in one piece, if they are few and all are here. */
+  async here(range: ByteRange): Promise<Buffer | undefined> {
+    const { cached } = this.#parts;
+    const { start: first, end } = blocksTouching(range);
+    if (end - first > MAX_BLOCKS_AT_ONCE || end === first) {
       return undefined;
     }
-    const block = this.#parts.cached.atHand(index);
-    return block?.subarray(start - index * BLOCK_BYTES, end - index * BLOCK_BYTES);
+    const asked: Array<Buffer | undefined | Promise<Buffer | undefined>> = [];
+    for (let index = first; index < end; index += 1) {
+      asked.push(cached.atHand(index) ?? cached.read(index));
+    }
+    const parts: Buffer[] = [];
+    let at = first * BLOCK_BYTES;
+    for (const one of asked) {
+      const block = await one;
+      if (block === undefined) {
+        return undefined; // reading never rejects, so the others need nobody
+      }
+      parts.push(block.subarray(Math.max(0, range.start - at), range.end - at));
+      at += BLOCK_BYTES;
+    }
+    this.#wantedUntil(range);
+    const [only] = parts;
+    return parts.length === 1 && only ? only : Buffer.concat(parts, rangeLength(range));
   }
 
   /** Streams `range`, which lies within the content; fails rather than ends early. Throws where `signal` has fired. */
@@ -60,15 +81,7 @@ export class Content implements BlockSource {
     if (signal?.aborted) {
       throw new FsError('aborted', 'no longer wanted', { op: 'read', cause: signal.reason });
     }
-    const aheadBytes = this.#ahead.wanted(range);
-    const wantedUntil = Math.min(blockCountOf(range.end + aheadBytes), blockCountOf(this.sizeBytes));
-    if (aheadBytes > 0) {
-      this.#readAhead(blocksTouching(range).end, wantedUntil);
-    } else {
-      for (const download of this.#downloads) {
-        download.dropReadAhead();
-      }
-    }
+    const wantedUntil = this.#wantedUntil(range);
     this.#readers += 1;
     return new BlockReader(this, range, wantedUntil, signal);
   }
@@ -160,6 +173,20 @@ export class Content implements BlockSource {
       }
     }
     return undefined;
+  }
+
+  /** Takes note of a read: the block up to which will be read on, as it seems, and what comes there is begun. */
+  #wantedUntil(range: ByteRange): number {
+    const aheadBytes = this.#ahead.wanted(range);
+    const until = Math.min(blockCountOf(range.end + aheadBytes), blockCountOf(this.sizeBytes));
+    if (aheadBytes > 0) {
+      this.#readAhead(blocksTouching(range).end, until);
+    } else {
+      for (const download of this.#downloads) {
+        download.dropReadAhead();
+      }
+    }
+    return until;
   }
 
   /** Begins what a reader who goes through the file will want, unless it is here or on its way. */

@@ -58,9 +58,9 @@ export class Contents {
     return this.#disbelieved.size === 0 || !this.#disbelieved.has(`${cap}/${sha256}`);
   }
 
-  /** The bytes of an immutable content, if they are in memory already. */
-  atHand(source: ContentSource, range: ByteRange): Buffer | undefined {
-    return this.of(source).atHand(range);
+  /** The bytes of an immutable content, if they are few, and in memory or on disk. */
+  async here(source: ContentSource, range: ByteRange): Promise<Buffer | undefined> {
+    return await this.of(source).here(range);
   }
 
   /** Streams a range of an immutable content; fails rather than ends early. */
@@ -116,9 +116,10 @@ export class Contents {
       cache,
       clock,
       open: (range, signal) => grid.read(cap, range, signal),
-      onWhole: (sha256) => {
+      noted: notedSha256,
+      onOther: () => {
         const note = `${cap}/${notedSha256}`;
-        if (notedSha256 !== undefined && notedSha256 !== sha256 && !this.#disbelieved.has(note)) {
+        if (!this.#disbelieved.has(note)) {
           // The cap proves its content; whoever can write a directory can note any hash in it.
           this.#disbelieved.add(note);
           cache.counts.add('hashMismatches');

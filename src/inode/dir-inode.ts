@@ -12,6 +12,8 @@ import type { EditStore } from '../edits/edit-store.ts';
 import type { DirnodeState } from '../edits/unproved.ts';
 import type { Child, Grid, Listing } from '../tahoe/grid.ts';
 import { tokenOf } from './edge.ts';
+import type { ListingSaver, Savable } from './listing-saver.ts';
+import type { ListingStore, Saved } from './listing-store.ts';
 import { isRolledBack } from './rollback.ts';
 
 /** What all directories of a tree share. */
@@ -25,6 +27,11 @@ export interface DirContext {
   readonly isSoleWriter: boolean;
   readonly looks: Limiter;
   readonly slowness: Slowness;
+  /** Where listings outlive the process; undefined where they don't. */
+  readonly listings: ListingStore | undefined;
+  readonly saver: ListingSaver;
+  /** A directory takes so much more memory than before, or less. */
+  readonly onWeight: (dir: DirInode, moreBytes: number) => void;
 }
 
 /**
@@ -64,6 +71,9 @@ export class Slowness {
 }
 
 const SUSPICION_MS = 5_000;
+/** Measured with 100,000 listings of ten children and ten of 10,000 (heap after gc, node 20). */
+const OWN_BYTES = 2_500;
+const CHILD_BYTES = 1_000;
 /** How long a client with a listing at hand waits for a newer one. */
 const PATIENCE_MS = 1_000;
 
@@ -78,7 +88,7 @@ interface Snapshot {
   readonly isGuess: boolean;
 }
 
-export class DirInode implements DirnodePort {
+export class DirInode implements DirnodePort, Savable {
   readonly dirId: string;
   readonly #context: DirContext;
   #readCap: string;
@@ -90,6 +100,13 @@ export class DirInode implements DirnodePort {
   /** Goes up with each write of ours: a listing asked for before it says nothing about after it. */
   #epoch = 0;
   #rollbacks = 0;
+  #loading: Promise<void> | undefined;
+  #isLoaded = false;
+  #saved: Saved | undefined;
+  /** The listing that lies in the store, with its label. */
+  #savedSnapshot: Snapshot | undefined;
+  #isSaving = false;
+  #weightBytes = OWN_BYTES;
   #writer: DirnodeWriter | undefined;
 
   constructor(
@@ -126,14 +143,20 @@ export class DirInode implements DirnodePort {
     return this.#writeCap !== undefined;
   }
 
-  /** Children held in memory: what keeping this directory costs. */
-  get weight(): number {
-    return 1 + (this.#snapshot?.listing.children.size ?? 0);
+  /** What keeping this directory in memory costs, in bytes, estimated. */
+  get weightBytes(): number {
+    return this.#weightBytes;
   }
 
   /** May be dropped from memory without losing anything. */
   get isIdle(): boolean {
-    return this.#refreshing === undefined && (this.#writer?.isIdle ?? true);
+    return (
+      this.#refreshing === undefined &&
+      this.#loading === undefined &&
+      !this.#isSaving &&
+      !this.#context.saver.isPending(this) &&
+      (this.#writer?.isIdle ?? true)
+    );
   }
 
   get writer(): DirnodeWriter {
@@ -166,18 +189,48 @@ export class DirInode implements DirnodePort {
 
   /** The children as last read, however long ago; undefined where nothing is at hand. The grid is not asked. */
   async childrenAtHand(): Promise<ReadonlyMap<string, Child> | undefined> {
+    await this.#loaded();
     return this.#snapshot && this.#overlaid(this.#snapshot);
   }
 
-  /** What was read is read again when it is wanted. */
+  /** What was read is read again when it is wanted, and nothing of it stays on disk. Edits stay. */
   async forgetListing(): Promise<void> {
+    await this.#loaded();
+    this.#context.saver.forget(this);
     if (this.#refreshing === undefined) {
       this.#snapshot = undefined;
+      this.#weigh();
     }
+    this.#saved = undefined;
+    this.#savedSnapshot = undefined;
+    await this.#context.listings?.drop(this.dirId);
+  }
+
+  /** Writes down what is at hand, so that it is at hand after a restart too. */
+  async save(): Promise<void> {
+    const snapshot = this.#snapshot;
+    const { listings } = this.#context;
+    if (snapshot === undefined || listings === undefined || !this.#isWorthSaving(snapshot)) {
+      return;
+    }
+    this.#isSaving = true;
+    try {
+      const listing = {
+        children: snapshot.listing.children,
+        label: snapshot.isGuess || snapshot.isSuspect ? undefined : snapshot.label,
+        hasWriteCaps: this.#writeCap !== undefined,
+      };
+      this.#saved = await listings.save(this.dirId, listing, this.#saved);
+      this.#savedSnapshot = snapshot;
+    } finally {
+      this.#isSaving = false;
+    }
+    this.#weigh(); // so that it is dropped, if only the save stood against it
   }
 
   /** As `children`, but never older than `maxAgeMs`: for what a write rests on. */
   async provedChildren(maxAgeMs: number): Promise<ReadonlyMap<string, Child>> {
+    await this.#loaded();
     const snapshot = this.#snapshot;
     if (snapshot && this.#isFresh(snapshot, maxAgeMs)) {
       return this.#overlaid(snapshot);
@@ -251,6 +304,7 @@ export class DirInode implements DirnodePort {
 
   async #freshSnapshot(maxAgeMs: number, signal: AbortSignal | undefined): Promise<Snapshot> {
     const { clock, slowness } = this.#context;
+    await raceAbort(this.#loaded(), signal);
     const snapshot = this.#snapshot;
     if (snapshot && this.#isFresh(snapshot, maxAgeMs)) {
       return snapshot;
@@ -305,11 +359,14 @@ export class DirInode implements DirnodePort {
   }
 
   async #refresh(): Promise<Snapshot> {
+    await this.#loaded();
     const epoch = this.#epoch;
     try {
       const snapshot = this.#snapshot;
       if (this.#isImmutable) {
-        return snapshot ?? this.#keep(await this.#context.grid.list(this.#strongestCap()), undefined, false);
+        return snapshot && !snapshot.isSuspect
+          ? snapshot
+          : this.#keep(await this.#context.grid.list(this.#strongestCap()), undefined, false);
       }
       const label = await this.#label();
       this.#context.slowness.clear();
@@ -343,7 +400,55 @@ export class DirInode implements DirnodePort {
   #keep(listing: Listing, label: string | undefined, isGuess: boolean): Snapshot {
     const snapshot = { listing, label, provedAtMs: this.#context.clock.monotonicMs(), isGuess };
     this.#snapshot = snapshot;
+    this.#isLoaded = true;
+    this.#weigh();
+    if (this.#context.listings !== undefined && this.#isWorthSaving(snapshot)) {
+      this.#context.saver.changed(this);
+    }
     return snapshot;
+  }
+
+  #isWorthSaving({ listing, label, isGuess }: Snapshot): boolean {
+    const saved = this.#savedSnapshot;
+    return saved?.listing !== listing || saved.label !== label || saved.isGuess !== isGuess;
+  }
+
+  /** Takes over what an earlier run has left, once, where nothing newer is at hand. It counts as old. */
+  async #loaded(): Promise<void> {
+    if (this.#isLoaded || this.#context.listings === undefined) {
+      return;
+    }
+    this.#loading ??= this.#load(this.#context.listings).finally(() => {
+      this.#isLoaded = true;
+      this.#loading = undefined;
+    });
+    await this.#loading;
+  }
+
+  async #load(listings: ListingStore): Promise<void> {
+    const found = await listings.load(this.dirId);
+    if (found === undefined || this.#snapshot !== undefined) {
+      return;
+    }
+    const { children, label, hasWriteCaps } = found.listing;
+    const isPoor = this.#writeCap !== undefined && !hasWriteCaps; // it lacks the children's write caps
+    this.#snapshot = {
+      listing: { writeCap: this.#writeCap, readCap: this.#readCap, children },
+      label,
+      provedAtMs: Number.NEGATIVE_INFINITY,
+      isGuess: false,
+      isSuspect: isPoor || (label === undefined && !this.#isImmutable),
+    };
+    this.#saved = found.saved;
+    this.#savedSnapshot = this.#snapshot;
+    this.#weigh();
+  }
+
+  #weigh(): void {
+    const { children } = this.#snapshot?.listing ?? { children: new Map<string, Child>() };
+    const before = this.#weightBytes;
+    this.#weightBytes = OWN_BYTES + children.size * CHILD_BYTES;
+    this.#context.onWeight(this, this.#weightBytes - before);
   }
 
   /** Whether `listing` can only be there because another node wrote the directory over from an old copy of it. */

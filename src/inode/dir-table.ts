@@ -1,24 +1,35 @@
 // The directories in memory, one object for each dirnode whatever path leads to it. What isn't in use is dropped,
-// the longest unused first, when the listings held grow past a bound.
+// the longest unused first, when they take more memory than they may. One that somebody still holds is found again as
+// long as he does: a dirnode has one writer, so it may never have two objects.
 import { FsError } from '../base/errors.ts';
 import { type Edit, samePlace } from '../edits/edit.ts';
 import { identityOf, isDirectoryCap, parseCap, readOnlyText } from '../tahoe/caps.ts';
+import type { Child } from '../tahoe/grid.ts';
 import { type DirContext, DirInode } from './dir-inode.ts';
-
-/** Children held over all listings before unused ones are dropped: some 100 MiB at about 500 bytes each. */
-const MAX_WEIGHT = 200_000;
-const SHRINK_EVERY = 64;
 
 export class DirTable {
   readonly #context: DirContext;
-  readonly #maxWeight: number;
+  readonly #maxBytes: number;
   /** In the order of last use. */
   readonly #dirs = new Map<string, DirInode>();
-  #sinceShrink = 0;
+  #bytes = 0;
+  /** All that are alive, also the dropped ones. */
+  readonly #alive = new Map<string, WeakRef<DirInode>>();
+  readonly #ids = new WeakMap<Child, string>();
+  readonly #collected = new FinalizationRegistry<string>((dirId) => {
+    if (this.#alive.get(dirId)?.deref() === undefined) {
+      this.#alive.delete(dirId);
+    }
+  });
 
-  constructor(context: DirContext, maxWeight: number = MAX_WEIGHT) {
-    this.#context = context;
-    this.#maxWeight = maxWeight;
+  constructor(context: Omit<DirContext, 'onWeight'>, maxBytes: number) {
+    this.#context = { ...context, onWeight: (dir, moreBytes) => this.#weighed(dir, moreBytes) };
+    this.#maxBytes = maxBytes;
+  }
+
+  /** What they take of the memory, estimated. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** The directory behind a cap, read or write. Throws `bad-cap` for a cap of anything else. */
@@ -29,11 +40,9 @@ export class DirTable {
     }
     const dirId = identityOf(cap);
     const writeCap = cap.kind === 'mutable' && cap.isWritable ? capText : undefined;
-    const known = this.#dirs.get(dirId);
+    const known = this.#find(dirId);
     if (known) {
       known.learn(writeCap);
-      this.#dirs.delete(dirId);
-      this.#dirs.set(dirId, known);
       return known;
     }
     const dir = new DirInode(this.#context, {
@@ -42,11 +51,9 @@ export class DirTable {
       writeCap,
       isImmutable: cap.kind === 'immutable-directory',
     });
-    this.#dirs.set(dirId, dir);
-    this.#sinceShrink += 1;
-    if (this.#sinceShrink >= SHRINK_EVERY) {
-      this.#shrink(dir);
-    }
+    this.#alive.set(dirId, new WeakRef(dir));
+    this.#collected.register(dir, dirId);
+    this.#use(dir);
     return dir;
   }
 
@@ -78,20 +85,56 @@ export class DirTable {
     await Promise.all([...this.#dirs.values()].map((dir) => dir.stop()));
   }
 
-  #shrink(newest: DirInode): void {
-    this.#sinceShrink = 0;
-    let weight = 0;
-    for (const dir of this.#dirs.values()) {
-      weight += dir.weight;
+  /** The same for a child of a listing. Its cap is taken apart once: that is four hashes, on each way of each request. */
+  ofChild(child: Child): DirInode {
+    const dirId = this.#ids.get(child);
+    const known = dirId === undefined ? undefined : this.#find(dirId);
+    if (known && (child.writeCap === undefined || known.isWritable)) {
+      return known;
     }
+    const dir = this.get(child.writeCap ?? child.readCap ?? '');
+    this.#ids.set(child, dir.dirId);
+    return dir;
+  }
+
+  #find(dirId: string): DirInode | undefined {
+    const known = this.#dirs.get(dirId) ?? this.#alive.get(dirId)?.deref();
+    if (known) {
+      this.#use(known);
+    }
+    return known;
+  }
+
+  #use(dir: DirInode): void {
+    if (!this.#dirs.delete(dir.dirId)) {
+      this.#bytes += dir.weightBytes;
+    }
+    this.#dirs.set(dir.dirId, dir);
+    this.#shrink(dir);
+  }
+
+  #weighed(dir: DirInode, moreBytes: number): void {
+    if (this.#dirs.get(dir.dirId) === dir) {
+      this.#bytes += moreBytes;
+      this.#shrink(undefined);
+    }
+  }
+
+  /** Looks at a few of the longest unused only: of those in use there are not many. */
+  #shrink(newest: DirInode | undefined): void {
+    let looked = 0;
     for (const [id, dir] of this.#dirs) {
-      if (weight <= this.#maxWeight) {
+      if (this.#bytes <= this.#maxBytes || looked >= MAX_LOOKED_AT) {
         return;
       }
+      looked += 1;
       if (dir !== newest && dir.isIdle) {
-        weight -= dir.weight;
+        looked -= 1;
+        this.#bytes -= dir.weightBytes;
         this.#dirs.delete(id);
       }
     }
   }
 }
+
+const MAX_LOOKED_AT = 64;

@@ -9,6 +9,7 @@ import { type Cap, type ChkCap, identityOf, parseCap } from '../tahoe/caps.ts';
 import type { Child, Grid } from '../tahoe/grid.ts';
 import type { ContentSource, Contents } from './contents.ts';
 import { believedMark, contentHash, etagOfCap, etagOfHash, markOf, type OurMark } from './edge.ts';
+import type { MutableStore } from './mutable-store.ts';
 
 /** What tells one version of a mutable file from another, and how long that version is. */
 export interface MutableFacts {
@@ -31,8 +32,8 @@ export interface FileFacts {
 
 /** A file as it is to be read: the version that its facts are about. */
 export interface OpenedFile {
-  /** Bytes of it in `range`, if they are in memory. */
-  atHand(range: ByteRange): Buffer | undefined;
+  /** As OpenFile.here in tree.ts. */
+  here(range: ByteRange): Promise<Buffer | undefined>;
   /** Streams `range`; fails rather than ends early. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
 }
@@ -43,6 +44,7 @@ const MAX_REMEMBERED = 10_000;
 export class Files {
   readonly #grid: Grid;
   readonly #contents: Contents;
+  readonly #mutables: MutableStore | undefined;
   readonly #clock: Clock;
   readonly #maxAgeMs: number;
   /** Parsing and hashing a cap takes some 20 us: too long for each of thousands of children at each PROPFIND. */
@@ -53,10 +55,18 @@ export class Files {
 
   /** What an immutable child's cap says, taken apart once. */
   readonly #sources = new WeakMap<Child, ContentSource>();
+  readonly #opened = new WeakMap<Child, OpenedFile>();
 
-  constructor(grid: Grid, contents: Contents, clock: Clock, maxAgeMs: number) {
+  constructor(
+    grid: Grid,
+    contents: Contents,
+    mutables: MutableStore | undefined,
+    clock: Clock,
+    maxAgeMs: number,
+  ) {
     this.#grid = grid;
     this.#contents = contents;
+    this.#mutables = mutables;
     this.#clock = clock;
     this.#maxAgeMs = maxAgeMs;
   }
@@ -99,7 +109,7 @@ export class Files {
     }
     const cap = parseCap(child.writeCap ?? child.readCap ?? '');
     return cap.kind === 'mutable'
-      ? mutableFileFacts(child, await this.#factsNow(identityOf(cap), cap.text))
+      ? mutableFileFacts(child, await this.#ask(identityOf(cap), cap.text))
       : atHand;
   }
 
@@ -118,24 +128,35 @@ export class Files {
 
   /** The file behind `child`, to be read in the version that `facts` are about. */
   opened(child: Child, facts: FileFacts): OpenedFile {
-    const known = this.#sources.get(child);
-    if (known !== undefined) {
-      return this.#openedImmutable(known);
+    const known = this.#opened.get(child);
+    if (known) {
+      return known;
     }
     const cap = parseCap(child.readCap ?? child.writeCap ?? '');
     switch (cap.kind) {
       case 'lit':
-        return {
-          atHand: ({ start, end }) => cap.data.subarray(start, end),
+        return this.#remembered(child, {
+          here: async ({ start, end }) => cap.data.subarray(start, end),
           read: async ({ start, end }) => readableOf(cap.data.subarray(start, end)),
-        };
-      case 'chk':
-        return this.#openedImmutable(this.sourceOf(child, cap));
+        });
+      case 'chk': {
+        const source = this.sourceOf(child, cap);
+        return this.#remembered(child, {
+          here: (range) => this.#contents.here(source, range),
+          read: async (range, signal) => this.#contents.read(source, range, signal),
+        });
+      }
       case 'mutable':
-        return { atHand: () => undefined, read: this.#mutableReader(cap, facts) };
+        return { here: async () => undefined, read: this.#mutableReader(cap, facts) };
       default:
         throw new FsError('denied', 'the file has no cap to read it by');
     }
+  }
+
+  /** What never changes is put together once. */
+  #remembered(child: Child, opened: OpenedFile): OpenedFile {
+    this.#opened.set(child, opened);
+    return opened;
   }
 
   /** Bytes of the file behind `child`, in the version of now. */
@@ -168,13 +189,6 @@ export class Files {
     return source;
   }
 
-  #openedImmutable(source: ContentSource): OpenedFile {
-    return {
-      atHand: (range) => this.#contents.atHand(source, range),
-      read: async (range, signal) => this.#contents.read(source, range, signal),
-    };
-  }
-
   #mutableReader(cap: Cap, { version, sizeBytes = 0 }: FileFacts): OpenedFile['read'] {
     const { text } = cap;
     const key = version === undefined ? undefined : versionKey(cap, version);
@@ -187,24 +201,9 @@ export class Files {
     return (range, signal) => this.#contents.readVersion(source, range, signal);
   }
 
-  /** What the grid says; while it can't be asked, what it said last. */
-  async #factsNow(id: string, cap: string): Promise<MutableFacts> {
-    try {
-      return await this.#ask(id, cap);
-    } catch (error) {
-      const known = this.#known.get(id);
-      if (known !== undefined && isRetryable(error)) {
-        return known.facts;
-      }
-      throw error;
-    }
-  }
-
   #ask(id: string, cap: string): Promise<MutableFacts> {
     return this.#asked.run(id, async () => {
-      // The version first: a write in between makes the next look find a new version, never new bytes under an old one.
-      const version = await this.version(cap);
-      const facts = { version, sizeBytes: await this.#grid.mutableSize(cap) };
+      const facts = await this.#askGrid(id, cap);
       this.#known.delete(id);
       this.#known.set(id, { facts, atMs: this.#clock.monotonicMs() });
       for (const oldest of this.#known.keys()) {
@@ -215,6 +214,26 @@ export class Files {
       }
       return facts;
     });
+  }
+
+  /** What the grid says; while it is away, what it said last. */
+  async #askGrid(id: string, cap: string): Promise<MutableFacts> {
+    try {
+      // The version first: a write in between makes the next look find a new version, never new bytes under an old one.
+      const version = await this.version(cap);
+      const facts = { version, sizeBytes: await this.#grid.mutableSize(cap) };
+      const before = this.#known.get(id)?.facts;
+      if (before?.version !== version || before?.sizeBytes !== facts.sizeBytes) {
+        await this.#mutables?.save(id, facts);
+      }
+      return facts;
+    } catch (error) {
+      const last = isRetryable(error) ? await this.#mutables?.load(id) : undefined;
+      if (last === undefined) {
+        throw error;
+      }
+      return last;
+    }
   }
 }
 

@@ -16,9 +16,11 @@ import { CacheKeeper } from './cache-keeper.ts';
 import { Contents } from './contents.ts';
 import { copyOf } from './copy-tree.ts';
 import { describeChild, describeRoot, placeIdOf } from './describe.ts';
-import { type DirContext, Slowness } from './dir-inode.ts';
+import { Slowness } from './dir-inode.ts';
 import { DirTable } from './dir-table.ts';
 import { Files, mutableContentHash } from './file-inode.ts';
+import { ListingSaver } from './listing-saver.ts';
+import type { ListingStore } from './listing-store.ts';
 import {
   childrenOf,
   locate,
@@ -29,6 +31,7 @@ import {
   type WalkOptions,
   walkTo,
 } from './locate.ts';
+import type { MutableStore } from './mutable-store.ts';
 import type { Pins } from './pins.ts';
 import type {
   Changed,
@@ -60,6 +63,12 @@ export interface GridTreeOptions {
   readonly rootCap: string;
   readonly edits: EditStore;
   readonly cache: BlockCache;
+  /** Where listings outlive the process; undefined where they don't. */
+  readonly listings: ListingStore | undefined;
+  /** The same for what is known of mutable files. */
+  readonly mutables: MutableStore | undefined;
+  /** Memory for directories that nobody uses just now. */
+  readonly metaBufferBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -67,6 +76,8 @@ export interface GridTreeOptions {
   readonly retries: number;
   readonly isSoleWriter: boolean;
   readonly isReadOnly: boolean;
+  /** With what every change is refused, where one could not be kept safely. */
+  readonly writeRefusal?: FsError | undefined;
 }
 
 /** A change rests on listings at most so old, for the way to its directory; the directory itself is always asked. */
@@ -85,15 +96,23 @@ export class GridTree implements Tree {
   readonly #files: Files;
   readonly #making = new KeyedMutex();
   readonly #slowness = new Slowness();
+  readonly #saver: ListingSaver;
   readonly #spaceAsked = new SingleFlight<string, GridSpace>();
   #space: { readonly atMs: number; readonly availableBytes: number | undefined } | undefined;
 
   constructor(options: GridTreeOptions) {
     this.#o = options;
-    const context: DirContext = { ...options, slowness: this.#slowness, looks: new Limiter(MAX_LOOKS) };
-    this.#dirs = new DirTable(context);
+    this.#saver = new ListingSaver(options.clock);
+    const shared = { slowness: this.#slowness, looks: new Limiter(MAX_LOOKS), saver: this.#saver };
+    this.#dirs = new DirTable({ ...options, ...shared }, options.metaBufferBytes);
     this.contents = new Contents(options);
-    this.#files = new Files(options.grid, this.contents, options.clock, options.dirCacheTimeMs);
+    this.#files = new Files(
+      options.grid,
+      this.contents,
+      options.mutables,
+      options.clock,
+      options.dirCacheTimeMs,
+    );
     this.#walker = {
       dirs: this.#dirs,
       root: this.#dirs.get(options.rootCap),
@@ -118,6 +137,7 @@ export class GridTree implements Tree {
   async stop(): Promise<void> {
     await this.#dirs.stop();
     await this.contents.stop();
+    await this.#saver.flush();
   }
 
   async stat(path: TreePath, signal?: AbortSignal): Promise<Resource> {
@@ -538,6 +558,9 @@ export class GridTree implements Tree {
    * goes elsewhere before that, is looked at anew.
    */
   async #locateToChange(path: TreePath, options: ChangeOptions, isSource = false): Promise<Place> {
+    if (this.#o.writeRefusal) {
+      throw this.#o.writeRefusal;
+    }
     const way: WalkOptions = {
       maxAgeMs: this.#o.isSoleWriter ? this.#o.dirCacheTimeMs : WAY_MAX_AGE_MS,
       isStrict: true,

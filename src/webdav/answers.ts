@@ -2,12 +2,10 @@
 import { once } from 'node:events';
 import { yieldToLoop } from '../base/clock.ts';
 import { hasCode } from '../base/errors.ts';
-import { clientGone, type Exchange } from './exchange.ts';
+import { clientGone, type Exchange, type HeaderValues } from './exchange.ts';
 import { closeUnlessInStep } from './request-body.ts';
 import { refusalOf } from './status.ts';
 import { errorBody, XML_TYPE } from './xml-writer.ts';
-
-export type HeaderValues = Readonly<Record<string, string | number>>;
 
 /** Characters that are gathered before a write: some 100 entries of a listing, about a millisecond's work. */
 const PIECE_CHARS = 64 * 1024;
@@ -19,9 +17,19 @@ export function startAnswer(exchange: Exchange, status: number, headers: HeaderV
   const { response } = exchange;
   closeUnlessInStep(exchange);
   response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) {
+  for (const [name, value] of pairsOf(exchange, headers)) {
     response.setHeader(name, value);
   }
+}
+
+/** An answer that is here as a whole leaves in one write; its headers are handed over at once, in a quarter of the time. */
+export function sendWhole(exchange: Exchange, status: number, headers: HeaderValues, body: Buffer): void {
+  closeUnlessInStep(exchange);
+  exchange.response.writeHead(status, pairsOf(exchange, headers).flat()).end(body);
+}
+
+function pairsOf({ parts }: Exchange, headers: HeaderValues): ReadonlyArray<[string, string | number]> {
+  return [...Object.entries(parts.commonHeaders), ...Object.entries(headers)];
 }
 
 /** An answer without a body. */

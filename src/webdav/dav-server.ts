@@ -11,9 +11,10 @@ import type { Logger } from '../base/log.ts';
 import type { Tree } from '../inode/tree.ts';
 import { sendError } from './answers.ts';
 import { Changes } from './changes.ts';
-import { Exchange, type Principal, type ServerParts } from './exchange.ts';
+import { Exchange, type HeaderValues, type Principal, type ServerParts } from './exchange.ts';
 import { TahoeFileSystem } from './file-system.ts';
 import { parseUrlPath, type UrlPath } from './hrefs.ts';
+import { libraryRequest, libraryResponse } from './library-request.ts';
 import type { LockTable } from './locks.ts';
 import { copy, move } from './methods/copy-move.ts';
 import { remove } from './methods/delete.ts';
@@ -58,14 +59,17 @@ const served: Readonly<Record<string, Handler>> = {
   PROPPATCH: proppatch,
 };
 
-const ALLOW = Object.keys(served).join(', ');
-/** Compliance classes (RFC 4918, 18). */
-const CLASSES = '1, 2, 3';
+const COMMON_HEADERS: HeaderValues = {
+  Server: 'tahoe-webdav',
+  DAV: '1, 2, 3', // compliance classes (RFC 4918, 18)
+  'MS-Author-Via': 'DAV',
+  Allow: Object.keys(served).join(', '),
+};
 
 /** What the library has of its own under these names must not be reachable. */
 const refused: readonly string[] = ['POST', 'PATCH'];
 
-/** A request on its way through the library. */
+/** A request on its way through the library, found again by what stands for it there. */
 interface Arrival {
   readonly exchange: Exchange;
   readonly finished: () => void;
@@ -84,7 +88,8 @@ export class DavServer {
     const { tree, locks, baseUrl, propfindMax, log, clock } = options;
     this.files = new TahoeFileSystem(tree, locks);
     const changes = new Changes(locks, (path, signal) => tree.trace(path, signal));
-    this.#parts = { files: this.files, locks, changes, baseUrl, propfindMax, log, clock };
+    const commonHeaders = COMMON_HEADERS;
+    this.#parts = { files: this.files, locks, changes, baseUrl, propfindMax, commonHeaders, log, clock };
     this.#library = new webdav.WebDAVServer({
       rootFileSystem: this.files,
       httpAuthentication: {
@@ -98,10 +103,6 @@ export class DavServer {
       respondWithPaths: true,
       serverName: 'tahoe-webdav',
       version: '-', // given, so that the library doesn't read its package.json for it
-    });
-    this.#library.beforeRequest((context, next) => {
-      setCommonHeaders(context.response);
-      next();
     });
     for (const [name, handler] of Object.entries(served)) {
       this.#library.method(name, this.#method(handler));
@@ -143,22 +144,26 @@ export class DavServer {
     }
     const [url, problem] = targetOf(request);
     using exchange = new Exchange(request, response, this.#parts, url, principal);
+    response.on('error', this.#notSent);
     try {
       if (problem !== undefined) {
         throw problem;
       }
       await new Promise<void>((finished) => {
-        this.#arrivals.set(request, { exchange, finished });
-        const listeners = response.listeners('error');
-        this.#library.executeRequest(request, response);
-        replaceErrorListener(exchange, listeners);
+        const seen = libraryRequest(request.method);
+        this.#arrivals.set(seen, { exchange, finished });
+        this.#library.executeRequest(seen, libraryResponse(response));
       });
     } catch (error) {
-      setCommonHeaders(response);
       sendError(exchange, error);
       response.end();
     }
   }
+
+  /** Mostly a client's going away. */
+  readonly #notSent = (error: Error): void => {
+    this.#parts.log.debug({ err: error }, 'an answer could not be sent');
+  };
 
   #method(handler: Handler): webdav.HTTPMethod {
     return {
@@ -197,28 +202,4 @@ async function run({ exchange, finished }: Arrival, handler: Handler, done: () =
     done();
     finished();
   }
-}
-
-/** The library's idea of common headers (CORS for everybody, classes and methods that aren't ours) gives way to ours. */
-function setCommonHeaders(response: ServerResponse): void {
-  for (const name of response.getHeaderNames()) {
-    if (name.startsWith('access-control-') || name === 'www-authenticate') {
-      response.removeHeader(name);
-    }
-  }
-  response.setHeader('Server', 'tahoe-webdav');
-  response.setHeader('DAV', CLASSES);
-  response.setHeader('MS-Author-Via', 'DAV');
-  response.setHeader('Allow', ALLOW);
-}
-
-/** The library prints a response's errors to the console; they are a client's going away, and go to the log. */
-function replaceErrorListener(exchange: Exchange, before: ReadonlyArray<unknown>): void {
-  const { response, parts } = exchange;
-  for (const listener of response.listeners('error')) {
-    if (!before.includes(listener)) {
-      response.off('error', listener as (error: Error) => void);
-    }
-  }
-  response.on('error', (error) => parts.log.debug({ err: error }, 'an answer could not be sent'));
 }

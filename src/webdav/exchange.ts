@@ -14,6 +14,8 @@ export interface Principal {
   readonly name: string;
 }
 
+export type HeaderValues = Readonly<Record<string, string | number>>;
+
 /** What all requests of one server share. */
 export interface ServerParts {
   readonly files: TahoeFileSystem;
@@ -23,6 +25,8 @@ export interface ServerParts {
   readonly baseUrl: string;
   /** Entries that a PROPFIND of Depth infinity may have. */
   readonly propfindMax: number;
+  /** Of every answer. */
+  readonly commonHeaders: HeaderValues;
   readonly log: Logger;
   readonly clock: Clock;
 }

@@ -105,15 +105,25 @@ export class TahoeFileSystem extends webdav.FileSystem {
     this.#arriving.add(context);
   }
 
+  override type(
+    context: webdav.RequestContext,
+    path: webdav.Path | string,
+    callback: Callback<webdav.ResourceType>,
+  ): void {
+    if (this.#arriving.delete(context)) {
+      process.nextTick(callback, undefined, webdav.ResourceType.NoResource);
+    } else {
+      super.type(context, path, callback);
+    }
+  }
+
   protected override _type(
     path: webdav.Path,
-    info: webdav.TypeInfo,
+    _info: webdav.TypeInfo,
     callback: Callback<webdav.ResourceType>,
   ): void {
     if (path.isRoot()) {
       answer(callback, async () => webdav.ResourceType.Directory);
-    } else if (this.#arriving.delete(info.context)) {
-      answer(callback, async () => webdav.ResourceType.NoResource);
     } else {
       answer(callback, async () =>
         (await this.#stat(path)).kind === 'directory'

@@ -26,6 +26,7 @@ const libraryErrors = {
   timeout: undefined,
   aborted: undefined,
   conflict: undefined,
+  'not-running': undefined,
   race: undefined,
 } satisfies Record<ErrorCode, Error | undefined>;
 

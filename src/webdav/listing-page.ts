@@ -2,9 +2,8 @@
 // from elsewhere; names are text.
 import { hostname } from 'node:os';
 import type { DirectoryView, Resource } from '../inode/tree.ts';
-import type { HeaderValues } from './answers.ts';
 import { isoDate, lastModifiedMs } from './dates.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, HeaderValues } from './exchange.ts';
 import { encodeName, hrefOf } from './hrefs.ts';
 import { shownName } from './names.ts';
 import { escapeXml } from './xml-writer.ts';

@@ -23,6 +23,7 @@ const statusOf = {
   timeout: 503,
   aborted: 503, // only seen when it was us who stopped, not the client
   conflict: 409,
+  'not-running': 500, // of the command line; no request meets it
   race: 503,
 } satisfies Record<ErrorCode, number>;
 

@@ -5,6 +5,7 @@ import {
   FsError,
   hasCode,
   internalError,
+  isErrorCode,
   isRetryable,
   systemCode,
 } from '../../src/base/errors.ts';
@@ -51,6 +52,15 @@ describe('hasCode', () => {
     assert.equal(hasCode(error, 'not-found', 'exists'), true);
     assert.equal(hasCode(error, 'not-found'), false);
     assert.equal(hasCode({ code: 'exists' }, 'exists'), false);
+  });
+});
+
+describe('isErrorCode', () => {
+  test('knows our codes, and nothing that only looks like one', () => {
+    assert.equal(isErrorCode('not-running'), true);
+    for (const text of ['', 'ENOENT', 'internal', 'toString', '__proto__']) {
+      assert.equal(isErrorCode(text), false, text);
+    }
   });
 });
 

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isWithin, lastName, normalName, parentPath, showPath, type TreePath } from '../../src/base/path.ts';
+import fc from 'fast-check';
+import { hasCode } from '../../src/base/errors.ts';
+import {
+  isWithin,
+  lastName,
+  normalName,
+  parentPath,
+  parsePath,
+  showPath,
+  type TreePath,
+} from '../../src/base/path.ts';
 
 const NFC = '\u00fc';
 const NFD = 'u\u0308';
@@ -46,5 +56,41 @@ describe('normalName', () => {
     assert.equal(normalName(NFD), NFC);
     assert.equal(normalName(NFC), NFC);
     assert.notEqual(NFD, NFC);
+  });
+});
+
+describe('parsePath', () => {
+  const cases: ReadonlyArray<readonly [string, TreePath]> = [
+    ['/', []],
+    ['a', ['a']],
+    ['/a', ['a']],
+    ['/a/b c/', ['a', 'b c']],
+    ['a/b', ['a', 'b']],
+    [NFD, [NFC]],
+    ['/...', ['...']],
+    ['/-', ['-']],
+    ['/a\nb', ['a\nb']],
+  ];
+  for (const [text, path] of cases) {
+    test(`reads ${JSON.stringify(text)}`, () => assert.deepEqual(parsePath(text), path));
+  }
+  for (const text of ['', '//', '//a', 'a//b', 'a//', '.', '..', '/a/./b', 'a/..', '/.']) {
+    test(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(
+        () => parsePath(text),
+        (error) => hasCode(error, 'bad-path'),
+      );
+    });
+  }
+
+  test('takes what showPath gives', () => {
+    const name = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 4 })
+      .map((text) => text.normalize('NFC').replaceAll('/', '_'));
+    const names = fc.array(
+      name.filter((text) => text !== '.' && text !== '..'),
+      { maxLength: 4 },
+    );
+    fc.assert(fc.property(names, (path) => assert.deepEqual(parsePath(showPath(path)), path)));
   });
 });

@@ -3,14 +3,11 @@
 // The guard in "guarded" holds always; such commits never share a statement, so that line also shows what sharing buys.
 import { openStore } from '../../src/meta/open-store.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { median } from './figures.ts';
 
 const VALUE = { sealed: 'x'.repeat(400), generation: 1 };
 const NO_GUARD = [{ key: 'edit/none/none', stamp: undefined }];
 const ROUNDS = 5;
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
 
 for (const isFile of [true, false]) {
   await using folder = await temporaryFolder();

@@ -1,16 +1,15 @@
 // PROPFIND of Depth 1 of the whole program on its embedded store, beside rclone serving plain files, in one run: the time
 // until the whole answer is here, how late the event loop was meanwhile, and the first answer after a start.
 //   npm run build && node build/test/bench/propfind.bench.js [ENTRIES ...]
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { systemClock } from '../../src/base/clock.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { startServer } from '../server/server-process.ts';
+import { median } from './figures.ts';
 import { loopDelayEnv, loopDelayOf, startIdle } from './loop-delay.ts';
+import { startRclone } from './rclone.ts';
 
 const RCLONE_BODY = `<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>
 <d:displayname/><d:getlastmodified/><d:getcontentlength/><d:resourcetype/><d:getcontenttype/><oc:checksums/><oc:permissions/>
@@ -72,29 +71,6 @@ async function fill(url: string, entries: number): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-async function startRclone(folder: string): Promise<{ url: string; stop: () => void } | undefined> {
-  const child = spawn('rclone', ['serve', 'webdav', folder, '--addr', '127.0.0.1:0'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: folder },
-  });
-  const [outcome] = (await Promise.race([once(child, 'spawn'), once(child, 'error')])) as [Error | undefined];
-  if (outcome !== undefined) {
-    return undefined;
-  }
-  for await (const line of createInterface({ input: child.stderr })) {
-    const url = /started on \[?(http:\S+\/)/.exec(line)?.[1];
-    if (url !== undefined) {
-      child.stderr.resume();
-      return { url, stop: () => child.kill() };
-    }
-  }
-  return undefined;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
 /** The folder's files in the embedded store below `home`, all proved: the next start has nothing to go on with. */
 async function fillStore(home: string, entries: number): Promise<void> {
   await using filler = await startServer({ home });
@@ -122,7 +98,7 @@ async function compare(entries: number): Promise<void> {
   await fillStore(home, entries);
   using idle = startIdle();
   await using ours = await startServer({ home, env: loopDelayEnv });
-  const rclone = await startRclone(join(folder.path, 'files'));
+  using rclone = await startRclone(join(folder.path, 'files'));
   const none: Timed = { ms: Number.NaN, bytes: Number.NaN };
   const ask = {
     ours: (body: string) => propfind(`${ours.url}dir/`, body),
@@ -130,34 +106,30 @@ async function compare(entries: number): Promise<void> {
   };
   const delays = async (): Promise<string> =>
     `event loop late: ${await loopDelayOf(ours)} (an idle process: ${await loopDelayOf(idle)})`;
-  try {
-    await systemClock.sleep(1000);
-    await delays(); // that of the start
-    for (const [what, body] of [
-      ['allprop', ''],
-      ['as rclone asks', RCLONE_BODY],
-    ] as const) {
-      const first = { ours: await ask.ours(body), delays: await delays(), rclone: await ask.rclone(body) };
-      const times: Array<readonly [ours: number, rclone: number]> = [];
-      for (let run = 0; run < RUNS; run += 1) {
-        times.push([(await ask.ours(body)).ms, (await ask.rclone(body)).ms]);
-      }
-      await delays();
-      for (let run = 0; run < RUNS; run += 1) {
-        await ask.ours(body);
-      }
-      const [mine, theirs] = [median(times.map(([ms]) => ms)), median(times.map(([, ms]) => ms))];
-      const perEntry = (timed: Timed): string => (timed.bytes / entries).toFixed(0);
-      console.log(
-        [
-          `${entries} entries, ${what}: ${compared(mine, theirs)}; ${await delays()}`,
-          `  first: ${compared(first.ours.ms, first.rclone.ms)}; ${first.delays}`,
-          `  ${perEntry(first.ours)} bytes an entry (rclone ${perEntry(first.rclone)}); peak memory ${((await ours.peakBytes()) / 2 ** 20).toFixed(0)} MiB`,
-        ].join('\n'),
-      );
+  await systemClock.sleep(1000);
+  await delays(); // that of the start
+  for (const [what, body] of [
+    ['allprop', ''],
+    ['as rclone asks', RCLONE_BODY],
+  ] as const) {
+    const first = { ours: await ask.ours(body), delays: await delays(), rclone: await ask.rclone(body) };
+    const times: Array<readonly [ours: number, rclone: number]> = [];
+    for (let run = 0; run < RUNS; run += 1) {
+      times.push([(await ask.ours(body)).ms, (await ask.rclone(body)).ms]);
     }
-  } finally {
-    rclone?.stop();
+    await delays();
+    for (let run = 0; run < RUNS; run += 1) {
+      await ask.ours(body);
+    }
+    const [mine, theirs] = [median(times.map(([ms]) => ms)), median(times.map(([, ms]) => ms))];
+    const perEntry = (timed: Timed): string => (timed.bytes / entries).toFixed(0);
+    console.log(
+      [
+        `${entries} entries, ${what}: ${compared(mine, theirs)}; ${await delays()}`,
+        `  first: ${compared(first.ours.ms, first.rclone.ms)}; ${first.delays}`,
+        `  ${perEntry(first.ours)} bytes an entry (rclone ${perEntry(first.rclone)}); peak memory ${((await ours.peakBytes()) / 2 ** 20).toFixed(0)} MiB`,
+      ].join('\n'),
+    );
   }
 }
 

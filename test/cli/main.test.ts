@@ -35,6 +35,26 @@ describe('main', () => {
     ['a cap as option', [`--${CAP}`], /an argument holds a cap/],
     ['a bad value', ['--net-timeout', 'soon'], /--net-timeout soon is no time/],
     ['an open address', ['--addr', ':0'], /no account; this works: tahoe-webdav serve --addr :0 --user/],
+    [
+      'a command of the cache that is not there',
+      ['cache', 'stat'],
+      /unknown cache command stat; did you mean stats\?/,
+    ],
+    ['no command of the cache', ['cache'], /which cache command is not said; one of stats, list, clear/],
+    ['a mistyped word', ['cahe', 'stats'], /unknown command cahe; did you mean cache\?/],
+    ['a path too many', ['cache', 'list', '/a', '/b'], /cache list takes one path, not 2/],
+    ['a path where there is none', ['cache', 'clear', '/a'], /cache clear takes options only, no argument/],
+    ['no path', ['warmup'], /warmup needs a path; tahoe-webdav warmup PATH/],
+    ['a path with dots', ['unpin', '/a/../b'], /the path has \.\. in it/],
+    ['a path with an empty name', ['cache', 'forget', 'a', '--', '//b'], /the path has an empty name in it/],
+    ['a cap as path', ['pin', `/a/${CAP}`], /an argument holds a cap/],
+    [
+      'an option that took the path',
+      ['cache', 'refresh', '--recursiv', '/'],
+      /unknown option of cache refresh --recursiv; did you mean --recursive/,
+    ],
+    ['an option of serve', ['pin', '--addr', ':0'], /unknown option of pin --addr/],
+    ['an id that is none', ['cache', 'stats', '--root', '../x'], /--root is no id of a root/],
     ['no root', ['--node-url', 'http://127.0.0.1:1'], /create-root --node-url URL --rootcap-file FILE/],
   ];
   for (const [what, args, line] of usage) {
@@ -50,6 +70,7 @@ describe('main', () => {
   const failures: Array<[string, number, RegExp]> = [
     ['unavailable', 1, /^tahoe-webdav: no answer from the node about \[secret\] at all; is it on\?\n$/],
     ['bad-cap', 2, /^tahoe-webdav: the root is a file\n$/],
+    ['escape', 1, /^tahoe-webdav: nothing is called \\u001b\[31m\\u009bred\n$/],
     ['corrupt', 5, /^tahoe-webdav: the store is damaged\n$/],
     ['system', 1, /^tahoe-webdav: EACCES: permission denied, mkdir \/x\n$/],
     ['bug', 1, /^tahoe-webdav: internal error: no such thing as \[secret\] \(a bug; .*\)\n$/],
@@ -81,8 +102,8 @@ describe('main', () => {
   });
 
   test('tells every option in its help', async () => {
-    for (const command of ['serve', 'create-root'] as const) {
-      const { code, stdout, stderr } = await run(standIn, [command, '--help']);
+    for (const command of ['serve', 'create-root', 'cache verify', 'cache refresh', 'pin'] as const) {
+      const { code, stdout, stderr } = await run(standIn, [...command.split(' '), '--help']);
       assert.deepEqual([code, stderr], [0, '']);
       for (const name of OPTION_NAMES) {
         assert.equal(stdout.includes(`--${name} `), OPTIONS[name].commands.includes(command), name);
@@ -91,6 +112,10 @@ describe('main', () => {
     }
     const { stdout } = await run(standIn, ['-h']);
     assert.match(stdout, /create-root .*new, empty root/);
+    const { stdout: cacheHelp } = await run(standIn, ['cache', '--help']);
+    for (const word of ['stats', 'list', 'clear', 'verify', 'refresh', 'forget']) {
+      assert.match(cacheHelp, new RegExp(`tahoe-webdav cache ${word} `));
+    }
   });
 
   test('says its version', async () => {

@@ -1,11 +1,16 @@
-// The command line with a small app behind it: the real front, and requests that go wrong on purpose. It runs as a
-// process of its own; STAND_IN says what is to fail.
-import type { App } from '../../src/app.ts';
+// The command line with a small app behind it: the real front and control socket, and requests that go wrong on
+// purpose. It runs as a process of its own; STAND_IN says what is to fail, STAND_IN_ROOT is the id of the root,
+// STAND_IN_REPORTS the number of reports after which long work waits.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { App, OpenedCache } from '../../src/app.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { FsError } from '../../src/base/errors.ts';
 import { type AppDoor, main } from '../../src/cli/main.ts';
 import type { Config } from '../../src/config.ts';
+import { startControl } from '../../src/http/control.ts';
 import { startFront } from '../../src/http/front.ts';
+import { MemoryCache } from '../fakes/memory-cache.ts';
 
 // Of the form of a real one, and nobody's.
 export const NEW_CAP =
@@ -15,6 +20,7 @@ const failures: Readonly<Record<string, () => Error>> = {
   unavailable: () =>
     new FsError('unavailable', `no answer from the node about ${NEW_CAP}\nat all`, { hint: 'is it on?' }),
   'bad-cap': () => new FsError('bad-cap', 'the root is a file'),
+  escape: () => new FsError('not-found', 'nothing is called \u001b[31m\u009bred'),
   corrupt: () => new FsError('corrupt', 'the store is damaged'),
   system: () => Object.assign(new Error('EACCES: permission denied, mkdir /x'), { code: 'EACCES' }),
   bug: () => new Error(`internal: no such thing as ${NEW_CAP}`),
@@ -35,11 +41,26 @@ async function answer(path: string | undefined): Promise<string> {
   return 'answered';
 }
 
+function smallCache(): MemoryCache {
+  const cache = new MemoryCache([
+    ['/a', 1_000, 1_000],
+    ['/b', 1_000, 0],
+  ]);
+  cache.reportsUntilWait = Number(process.env['STAND_IN_REPORTS'] ?? Number.POSITIVE_INFINITY);
+  return cache;
+}
+
 const door: AppDoor = {
   async startApp(config: Config, { log, clock }): Promise<App> {
     const failure = failures[process.env['STAND_IN'] ?? ''];
     if (failure) {
       throw failure();
+    }
+    const rootId = process.env['STAND_IN_ROOT'];
+    if (rootId !== undefined) {
+      const folder = join(config.cacheDir, rootId);
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await startControl({ folder, runtimeDir: config.runtimeDir, control: smallCache(), log, clock });
     }
     return await startFront<never>({
       listen: config.listen,
@@ -61,6 +82,14 @@ const door: AppDoor = {
     }
     return NEW_CAP;
   },
+  async openCache(): Promise<OpenedCache> {
+    const failure = failures[process.env['STAND_IN'] ?? ''];
+    if (failure) {
+      throw failure();
+    }
+    return { control: smallCache(), close: async () => console.error('closed') };
+  },
+  namedRootId: ({ rootCapText }) => (rootCapText === undefined ? undefined : process.env['STAND_IN_ROOT']),
 };
 
 if (process.argv[1]?.endsWith('stand-in.js')) {

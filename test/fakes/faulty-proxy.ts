@@ -54,6 +54,8 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly url: string;
   /** Every call that came, in order. */
   readonly calls: readonly Call[];
+  /** Body bytes of all answers that the node sent so far, whoever got them. */
+  readonly sentBytes: number;
   count(method: string, url?: RegExp): number;
   /** Adds a rule; the first that matches a call decides. Its `nth` counts from now. */
   add(rule: Rule): void;
@@ -110,6 +112,7 @@ function limitTo(afterBytes: number, out: ServerResponse, then: () => void): Tra
 
 class HttpProxy implements FaultyProxy {
   readonly calls: Call[] = [];
+  sentBytes = 0;
   readonly #target: URL;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #sockets = new Set<Socket>();
@@ -263,6 +266,9 @@ class HttpProxy implements FaultyProxy {
     res: ServerResponse,
     fault: Fault | undefined,
   ): Promise<void> {
+    answer.on('data', (bytes: Buffer) => {
+      this.sentBytes += bytes.length;
+    });
     if (fault?.do === 'lose-answer' || fault?.do === 'swallow-answer') {
       answer.resume();
       answer.on('end', () => {

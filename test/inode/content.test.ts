@@ -71,8 +71,6 @@ describe('Content', () => {
       it.source.pieceBytes = 100_000;
       await Promise.all(Array.from({ length: 8 }, () => assertReads(whole(it), bytes)));
       assert.deepEqual(it.source.ranges, [[0, 40]]);
-      await until(() => it.content.isIdle);
-      assert.deepEqual(it.hashes, [sha256(bytes).toString('base64url')]);
     });
 
     test(`reads every range right, kept ${where}`, async () => {
@@ -144,10 +142,8 @@ describe('Content', () => {
     assert.equal(it.source.streams.length, 2);
   });
 
-  for (const [make, least, most] of [
-    [stored, 64, 70],
-    [unstored, 8, 14],
-  ] as const) {
+  for (const make of [stored, unstored]) {
+    const [least, most] = [12, 18];
     test(`fetches between ${least} and ${most} blocks for who takes nothing more, kept ${make.name}`, async () => {
       const bytes = blocksOf(128);
       const it = await make(bytes);
@@ -290,7 +286,7 @@ describe('Content', () => {
       await until(() => it.content.isIdle);
     }
     for (const { given } of it.source.streams) {
-      assert.ok(given <= 17 * BLOCK_BYTES, `${given / BLOCK_BYTES} blocks`);
+      assert.ok(given <= 26 * BLOCK_BYTES, `${given / BLOCK_BYTES} blocks`);
     }
   });
 
@@ -387,25 +383,46 @@ describe('Content', () => {
     assert.equal(it.source.streams.length, opened);
   });
 
-  test('has a small content at hand in one block of memory only', async () => {
-    const bytes = blocksOf(2, 10);
-    made = await makeContent(bytes, { bufferBytes: 1 << 20 });
-    made.source.pieceBytes = 64 * 1024;
-    const { content } = made;
-    assert.equal(content.atHand({ start: 0, end: 10 }), undefined);
-    await assertReads(whole(made), bytes);
+  test('gives few bytes in one piece where all of them are here', async () => {
+    const bytes = blocksOf(6, 10);
+    const it = await stored(bytes);
+    it.source.pieceBytes = 64 * 1024;
+    const { content } = it;
+    assert.equal(await content.here({ start: 0, end: 10 }), undefined);
+    await assertReads(whole(it), bytes);
     await until(() => content.isIdle);
-    for (const [start, end, isThere] of [
+    for (const [start, end, isHere] of [
       [0, BLOCK_BYTES, true],
       [5, 9, true],
-      [BLOCK_BYTES, bytes.length, true],
-      [BLOCK_BYTES - 1, BLOCK_BYTES + 1, false],
+      [BLOCK_BYTES - 1, BLOCK_BYTES + 1, true],
+      [2 * BLOCK_BYTES + 3, bytes.length, true],
+      [BLOCK_BYTES - 1, bytes.length, false],
       [5, 5, false],
     ] as const) {
-      const expected = isThere ? bytes.subarray(start, end) : undefined;
-      assert.deepEqual(content.atHand({ start, end }), expected, `${start} to ${end}`);
+      const expected = isHere ? bytes.subarray(start, end) : undefined;
+      assert.deepEqual(await content.here({ start, end }), expected, `${start} to ${end}`);
     }
-    made.source.refusal = broken;
-    await assertReads(whole(made), bytes);
+    await it.cache.clear();
+    assert.equal(await content.here({ start: 0, end: 10 }), undefined);
+    it.source.refusal = broken;
+    await assert.rejects(buffer(whole(it)), broken);
+  });
+
+  test('tells of a noted hash that is another one, when a download has brought the whole', async () => {
+    const bytes = blocksOf(10, 7);
+    for (const [noted, isOther] of [
+      [sha256(bytes).toString('base64url'), false],
+      ['f'.repeat(43), true],
+      [undefined, false],
+    ] as const) {
+      const it = await makeContent(bytes, noted === undefined ? {} : { noted });
+      it.source.pieceBytes = 64 * 1024;
+      await assertReads(blocks(it, 0, 8), bytesOf(bytes, 0, 8));
+      await until(() => it.content.isIdle);
+      assert.equal(it.mismatches, 0);
+      await Promise.all([assertReads(whole(it), bytes), assertReads(whole(it), bytes)]);
+      await until(() => it.content.isIdle);
+      assert.equal(it.mismatches, isOther ? 1 : 0);
+    }
   });
 });

@@ -15,14 +15,14 @@ interface Made {
   readonly download: Download;
   readonly source: ToldSource;
   readonly ended: Download[];
-  readonly hashes: string[];
+  readonly others: string[];
 }
 
 async function make(parts: Partial<DownloadParts> = {}, start = 0, end = 12): Promise<Made> {
   const cache = await openCache();
   const source = new ToldSource(bytes);
   const ended: Download[] = [];
-  const hashes: string[] = [];
+  const others: string[] = [];
   const download = new Download(
     {
       cached: cache.content('content', bytes.length),
@@ -30,12 +30,13 @@ async function make(parts: Partial<DownloadParts> = {}, start = 0, end = 12): Pr
       clock: new ManualClock(),
       open: source.open,
       onEnd: (one) => ended.push(one),
-      onWhole: (hash) => hashes.push(hash),
+      noted: 'another one',
+      onOther: () => others.push('other'),
       ...parts,
     },
     { start, end },
   );
-  return { download, source, ended, hashes };
+  return { download, source, ended, others };
 }
 
 function interestAt(position: number, until = 12): Interest {
@@ -48,8 +49,8 @@ describe('Download', () => {
     ['too many bytes', [bytes, Buffer.from('x')]],
     ['too many bytes in one piece', [Buffer.concat([bytes, Buffer.alloc(200_000)])]],
   ] as const) {
-    test(`fails, and tells nobody a hash, when its source gives ${about}`, async () => {
-      const { download, ended, hashes } = await make({
+    test(`fails, and tells nothing of its hash, when its source gives ${about}`, async () => {
+      const { download, ended, others } = await make({
         open: async () => Readable.from(pieces, { objectMode: false }),
       });
       const interest = interestAt(0);
@@ -64,7 +65,7 @@ describe('Download', () => {
         await quiet();
       }
       await running;
-      assert.deepEqual([ended, hashes], [[download], []]);
+      assert.deepEqual([ended, others], [[download], []]);
       if (about === 'too few bytes') {
         await assert.rejects(last, /ended at block 3/);
       }
@@ -88,7 +89,7 @@ describe('Download', () => {
     told.letLoose();
     assert.ok(await asked);
     await quiet();
-    assert.equal(download.next, 8);
+    assert.equal(download.next, 12);
     for (let position = 1; position <= 12; position += 1) {
       interest.position = position;
       download.poke();

@@ -7,6 +7,8 @@ import type { TreePath } from '../../src/base/path.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
 import { GridTree } from '../../src/inode/grid-tree.ts';
+import { ListingStore, type WriteCapCodec } from '../../src/inode/listing-store.ts';
+import { MutableStore } from '../../src/inode/mutable-store.ts';
 import type { Changed, Tree, WriteOptions } from '../../src/inode/tree.ts';
 import type { Grid } from '../../src/tahoe/grid.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
@@ -28,7 +30,12 @@ export interface TestTreeOptions {
   readonly isReadOnly?: boolean;
   readonly dirCacheTimeMs?: number;
   readonly cache?: BlockCache;
+  /** False: nothing is kept of listings. */
+  readonly listings?: boolean;
+  readonly metaBufferBytes?: number;
 }
+
+const plainWriteCaps: WriteCapCodec = { seal: (text) => text, open: (text) => text };
 
 /** A cache without a disk. */
 export async function memoryCache(clock: Clock = systemClock): Promise<BlockCache> {
@@ -53,6 +60,9 @@ export async function makeTree(grid: Grid, options: TestTreeOptions = {}): Promi
     grid,
     rootCap,
     cache: options.cache ?? (await memoryCache(options.clock)),
+    listings: options.listings === false ? undefined : new ListingStore(store, plainWriteCaps, log),
+    mutables: new MutableStore(store, log),
+    metaBufferBytes: options.metaBufferBytes ?? 64 * 1024 * 1024,
     edits: new EditStore(store, plainCodec),
     clock: options.clock ?? systemClock,
     log,

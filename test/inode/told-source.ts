@@ -109,8 +109,8 @@ export interface TestContent {
   readonly source: ToldSource;
   readonly cache: BlockCache;
   readonly clock: ManualClock;
-  /** SHA-256 hashes of what passed whole. */
-  readonly hashes: string[];
+  /** How often it was told that the noted hash is another one. */
+  mismatches: number;
 }
 
 /** A cache for tests, on disk where a folder is given. */
@@ -131,20 +131,23 @@ export async function openCache(options: Partial<BlockCacheOptions> = {}): Promi
 /** A content that comes from a told source; kept nowhere unless a folder or memory is given. */
 export async function makeContent(
   bytes: Buffer,
-  options: Partial<BlockCacheOptions> = {},
+  options: Partial<BlockCacheOptions> & { readonly noted?: string } = {},
 ): Promise<TestContent> {
   const clock = new ManualClock();
   const cache = await openCache({ clock, ...options });
   const source = new ToldSource(bytes);
-  const hashes: string[] = [];
   const content = new Content({
     cached: cache.content('content', bytes.length),
     cache,
     clock,
     open: source.open,
-    onWhole: (sha256) => hashes.push(sha256),
+    noted: options.noted,
+    onOther: () => {
+      made.mismatches += 1;
+    },
   });
-  return { content, source, cache, clock, hashes };
+  const made: TestContent = { content, source, cache, clock, mismatches: 0 };
+  return made;
 }
 
 /** Lets the loop turn, and disks work, until `isSo`. */

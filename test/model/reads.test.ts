@@ -194,7 +194,8 @@ async function replay({ sizeBytes, pieceBytes, maxBytes, isOnDisk, rounds }: Pla
     cache,
     clock,
     open: source.open,
-    onWhole: () => undefined,
+    noted: undefined,
+    onOther: () => undefined,
   });
   const edges = [0, 1, B - 1, B, 8 * B, sizeBytes - 1].filter((at) => at <= sizeBytes);
   for (const { readers, gridFaults, diskFault, at } of rounds) {

@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   inode: ['base', 'seal', 'tahoe', 'meta', 'cache', 'edits'],
   webdav: ['base', 'seal', 'meta', 'inode', 'tahoe/caps.ts'],
   http: ['base', 'inode', 'edits', 'tahoe/caps.ts'],
-  cli: ['base', 'config.ts', 'app.ts', 'tahoe/caps.ts'],
+  cli: ['base', 'config.ts', 'app.ts', 'tahoe/caps.ts', 'inode/cache-control.ts', 'http/control-protocol.ts'],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);
 
@@ -50,6 +50,8 @@ const TARGETS = [
   'config.ts',
   'index.ts',
   'tahoe/caps.ts',
+  'inode/cache-control.ts',
+  'http/control-protocol.ts',
 ];
 const FILES = [
   ...FOLDERS.flatMap((folder) => [`${folder}/probe.ts`, `${folder}/deep/probe.ts`]),
