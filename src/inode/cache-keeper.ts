@@ -82,7 +82,11 @@ export class CacheKeeper implements CacheControl {
   }
 
   async *refresh(path: TreePath, isRecursive: boolean, signal?: AbortSignal): AsyncIterable<RefreshReport> {
-    const top = await topOf(this.#parts.walker, path, { maxAgeMs: 0, isStrict: false, signal });
+    const top = await topOf(this.#parts.walker, path, {
+      maxAgeMs: Number.NEGATIVE_INFINITY,
+      isStrict: false,
+      signal,
+    });
     const first = 'dir' in top ? top.dir : top.file.at;
     const failed: Array<{ path: TreePath; reason: string }> = [];
     const done = { directories: 0, changed: 0 };

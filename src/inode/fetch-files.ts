@@ -88,7 +88,7 @@ async function* fetchAll(options: FetchOptions): AsyncIterable<FetchReport> {
     });
   try {
     while (!isOver) {
-      const tick = options.clock.sleep(REPORT_EVERY_MS, stop.signal).catch(() => undefined);
+      const tick = options.clock.sleep(REPORT_EVERY_MS, stop.signal).catch(() => running);
       await Promise.race([running, tick]);
       if (!isOver) {
         yield work.report(false);
