@@ -14,6 +14,7 @@ import { DiskBudget } from './disk-budget.ts';
 import { FileTable } from './file-table.ts';
 import { prepareBlocksFolder, scanBlocks } from './scan-blocks.ts';
 import { FetchMeter } from './score.ts';
+import { contentPagesBytes } from './slots.ts';
 import { type VerifyProgress, verifyBlocks } from './verify-blocks.ts';
 
 export interface BlockCacheOptions {
@@ -73,8 +74,9 @@ export class BlockCache {
   readonly meter: FetchMeter = new FetchMeter();
   readonly #options: BlockCacheOptions;
   readonly #memory: LRUCache<string, Buffer> | undefined;
-  readonly #pinnedNames = new Map<string, string>();
+  readonly #pinnedNames = new Set<string>();
   readonly #pinned = new Map<string, number>();
+  /** What they take when all of them is there. */
   #pinnedBytes = 0;
   #disk: Disk | undefined;
   #scanning: Promise<void> = Promise.resolve();
@@ -114,36 +116,35 @@ export class BlockCache {
     return this.#pinned;
   }
 
-  /** What they come to, whether they are here or not. */
-  get pinnedBytes(): number {
-    return this.#pinnedBytes;
-  }
-
-  /** The most that pinned contents may come to: half the cache. */
-  get maxPinnedBytes(): number {
-    return this.#options.maxBytes / 2;
-  }
-
-  pin(contentKey: string, sizeBytes: number): void {
+  /** False where pinned contents would take more than half of the cache. */
+  pin(contentKey: string, sizeBytes: number): boolean {
     if (this.#pinned.has(contentKey)) {
-      return;
+      return true;
+    }
+    const bytes = contentPagesBytes(sizeBytes);
+    if (this.#pinnedBytes + bytes > this.#options.maxBytes / 2) {
+      return false;
     }
     this.#pinned.set(contentKey, sizeBytes);
-    this.#pinnedBytes += sizeBytes;
+    this.#pinnedBytes += bytes;
     const blob = this.#disk?.names.blob(contentKey, sizeBytes);
     if (this.#disk && blob) {
       for (const name of this.#disk.names.namesOf(blob)) {
-        this.#pinnedNames.set(name, contentKey);
+        this.#pinnedNames.add(name);
       }
       this.#disk.store.setPinned(blob, true);
     }
+    return true;
   }
 
   unpin(contentKey: string): void {
     const sizeBytes = this.#pinned.get(contentKey);
-    const blob = sizeBytes === undefined ? undefined : this.#disk?.names.blob(contentKey, sizeBytes);
+    if (sizeBytes === undefined) {
+      return;
+    }
     this.#pinned.delete(contentKey);
-    this.#pinnedBytes -= sizeBytes ?? 0;
+    this.#pinnedBytes -= contentPagesBytes(sizeBytes);
+    const blob = this.#disk?.names.blob(contentKey, sizeBytes);
     if (this.#disk && blob) {
       for (const name of this.#disk.names.namesOf(blob)) {
         this.#pinnedNames.delete(name);
@@ -218,8 +219,11 @@ export class BlockCache {
     const store = new BlockStore({ folder, names, table, budget, clock, log, counts });
     const disk: Disk = { names, store, table, budget };
     this.#disk = disk;
-    for (const [contentKey, sizeBytes] of pinned) {
-      this.pin(contentKey, sizeBytes);
+    const isAllKept = [...pinned]
+      .map(([contentKey, sizeBytes]) => this.pin(contentKey, sizeBytes))
+      .every(Boolean);
+    if (!isAllKept) {
+      log.warn('pinned contents would take more than half of the cache: some may be given up');
     }
     this.#scanning = scanBlocks(folder, table, clock, isPinned)
       .then(async () => {

@@ -186,8 +186,7 @@ export class BlockStore {
     const { table, budget, clock, names } = this.#parts;
     const name = names.nameIn(blob, index);
     const bytes = pagesBytes(block.length) + PAGE_BYTES; // a file's map of its own pages may take one more
-    using _former = this.hold(blob, index);
-    if (!(await budget.makeRoom(bytes, (victim) => this.remove(victim.name)))) {
+    if (!(await this.#makeRoom(blob, index, bytes))) {
       return false;
     }
     await this.#open.settled(name);
@@ -203,6 +202,11 @@ export class BlockStore {
       budget.settle(bytes);
       await this.#tidy(entry);
     }
+  }
+
+  async #makeRoom(blob: Blob, index: number, bytes: number): Promise<boolean> {
+    using _its = this.hold(blob, index); // room is not made by giving up the blocks beside it
+    return await this.#parts.budget.makeRoom(bytes, (victim) => this.remove(victim.name));
   }
 
   async #writeOrRelieve(blob: Blob, index: number, block: Buffer, entry: FileEntry): Promise<void> {

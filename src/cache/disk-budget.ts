@@ -38,6 +38,7 @@ export class DiskBudget {
   readonly #turn = new Limiter(1);
   /** Promised to writers that have not settled yet. */
   #reservedBytes = 0;
+  readonly #onSettled: Array<() => void> = [];
   #free = { bytes: 0, askedBytes: 0, atMs: Number.NEGATIVE_INFINITY };
   #isOpen = false;
 
@@ -74,7 +75,8 @@ export class DiskBudget {
     }
     using _turn = await this.#turn.take();
     while (!(await this.#reserve(bytes))) {
-      if (!(await this.#evictOne(giveUp))) {
+      // Where all is in use by writers, the first of them to be ready may leave something to give up.
+      if (!(await this.#evictOne(giveUp)) && !(await this.#anySettled())) {
         return false;
       }
     }
@@ -84,11 +86,13 @@ export class DiskBudget {
   settle(bytes: number): void {
     this.#reservedBytes -= bytes;
     this.#free.bytes -= bytes;
+    for (const wake of this.#onSettled.splice(0)) {
+      wake();
+    }
   }
 
-  /** Gives up files of `bytes` in all, as far as there are any. */
+  /** Gives up files of `bytes` in all, as far as there are any. Takes no turn: who has one may wait for the caller to settle. */
   async relieve(bytes: number, giveUp: GiveUp): Promise<void> {
-    using _turn = await this.#turn.take();
     const { table } = this.#parts;
     const target = table.bytes - bytes;
     while (table.bytes > target && (await this.#evictOne(giveUp))) {
@@ -117,6 +121,17 @@ export class DiskBudget {
       this.#reservedBytes = wantedBytes;
     }
     return fits;
+  }
+
+  /** Waits until a writer is ready; false where there is none. */
+  async #anySettled(): Promise<boolean> {
+    if (this.#reservedBytes === 0) {
+      return false;
+    }
+    await new Promise<void>((resolve) => {
+      this.#onSettled.push(resolve);
+    });
+    return true;
   }
 
   async #evictOne(giveUp: GiveUp): Promise<boolean> {

@@ -58,6 +58,12 @@ export function pagesBytes(lengthBytes: number): number {
   return Math.ceil((HEAD_BYTES + lengthBytes) / PAGE_BYTES) * PAGE_BYTES;
 }
 
+/** What a content of `sizeBytes` takes of the disk when all of it is there. */
+export function contentPagesBytes(sizeBytes: number): number {
+  const lastBytes = sizeBytes % BLOCK_BYTES;
+  return Math.floor(sizeBytes / BLOCK_BYTES) * SLOT_BYTES + (lastBytes > 0 ? pagesBytes(lastBytes) : 0);
+}
+
 /** The parts to write at the slot's offset, one behind the other. */
 export function sealSlot(key: Buffer, { blobId, index }: BlockName, plaintext: Buffer): readonly Buffer[] {
   const isZeros = plaintext.equals(ZEROS.subarray(0, plaintext.length));

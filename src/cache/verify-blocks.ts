@@ -1,7 +1,7 @@
 // Opens every block on disk, whatever is known of it: a slot's head says which block it claims to be, and the file's
 // name proves that it stands where it belongs. Files are read through the store, beside all who use them.
 import { type FileHandle, open } from 'node:fs/promises';
-import { systemCode } from '../base/errors.ts';
+import { FsError, systemCode } from '../base/errors.ts';
 import type { Blob, BlockNames } from './block-names.ts';
 import type { BlockStore } from './block-store.ts';
 import type { FileTable } from './file-table.ts';
@@ -53,7 +53,9 @@ export async function* verifyBlocks(
 ): AsyncIterable<VerifyProgress> {
   let progress: VerifyProgress = { doneBytes: 0, checkedBlocks: 0, badBlocks: 0, repairedBlocks: 0 };
   for (const name of parts.table.names()) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) {
+      throw new FsError('aborted', 'no longer wanted', { cause: signal.reason });
+    }
     const bytes = parts.table.get(name)?.bytes ?? 0;
     const { checked, bad, repaired } = await verifyFile(parts, name, isRepair);
     progress = {

@@ -173,7 +173,7 @@ describe('the budget of the disk', () => {
     });
     const stored = (await Promise.all(writing)).reduce((sum, count) => sum + count, 0);
     assert.ok(mostBytes <= MAX_BYTES, `${mostBytes} of ${MAX_BYTES}`);
-    assert.ok(stored >= 10);
+    assert.equal(stored, 240, 'each found its room');
     await checkHeld(scene, folder.path, MAX_BYTES);
     await scene.store.close();
   });

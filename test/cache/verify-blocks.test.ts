@@ -177,12 +177,13 @@ describe('verify', () => {
     const { cache } = await filled(folder.path);
     const stop = new AbortController();
     let reports = 0;
-    await assert.rejects(async () => {
+    const verifying = (async () => {
       for await (const _ of cache.verify(true, stop.signal)) {
         reports += 1;
         stop.abort();
       }
-    });
+    })();
+    await assert.rejects(verifying, { code: 'aborted' });
     assert.equal(reports, 1);
     await cache.close();
   });
