@@ -81,7 +81,8 @@ export class DirTable {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#dirs.values()].map((dir) => dir.stop()));
+    // Also one that was dropped while somebody held it may be writing.
+    await Promise.all([...this.#alive.values()].map((dir) => dir.deref()?.stop()));
   }
 
   #use(dir: DirInode): void {
@@ -93,9 +94,11 @@ export class DirTable {
   }
 
   #weighed(dir: DirInode, moreBytes: number): void {
-    if (this.#dirs.get(dir.dirId) === dir) {
+    if (this.#dirs.has(dir.dirId)) {
       this.#bytes += moreBytes;
       this.#shrink(undefined);
+    } else {
+      this.#use(dir); // dropped while somebody held it, and now it takes memory again
     }
   }
 
