@@ -82,7 +82,8 @@ export class DirTable {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#dirs.values()].map((dir) => dir.stop()));
+    // Also one that was dropped while somebody held it may be writing.
+    await Promise.all([...this.#alive.values()].map((dir) => dir.deref()?.stop()));
   }
 
   /** The same for a child of a listing. Its cap is taken apart once: that is four hashes, on each way of each request. */
@@ -114,9 +115,11 @@ export class DirTable {
   }
 
   #weighed(dir: DirInode, moreBytes: number): void {
-    if (this.#dirs.get(dir.dirId) === dir) {
+    if (this.#dirs.has(dir.dirId)) {
       this.#bytes += moreBytes;
       this.#shrink(undefined);
+    } else {
+      this.#use(dir); // dropped while somebody held it, and now it takes memory again
     }
   }
 

@@ -16,7 +16,6 @@ import { CacheKeeper } from './cache-keeper.ts';
 import { Contents } from './contents.ts';
 import { copyOf } from './copy-tree.ts';
 import { describeChild, describeRoot, placeIdOf } from './describe.ts';
-import { Slowness } from './dir-inode.ts';
 import { DirTable } from './dir-table.ts';
 import { Files, mutableContentHash } from './file-inode.ts';
 import { ListingSaver } from './listing-saver.ts';
@@ -33,6 +32,7 @@ import {
 } from './locate.ts';
 import type { MutableStore } from './mutable-store.ts';
 import type { Pins } from './pins.ts';
+import { Slowness } from './slowness.ts';
 import type {
   Changed,
   ChangeOptions,
