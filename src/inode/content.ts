@@ -131,6 +131,11 @@ export class Content implements BlockSource {
     }
   }
 
+  /** As Download.kept, of all. */
+  async kept(): Promise<void> {
+    await Promise.all([...this.#downloads].map((download) => download.kept()));
+  }
+
   /** Stops all downloads; resolves when nothing runs any more. */
   async stop(): Promise<void> {
     this.#isStopped = true;

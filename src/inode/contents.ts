@@ -92,6 +92,12 @@ export class Contents {
     return await this.#versions.read(source, range, signal);
   }
 
+  /** Resolves when all that has come so far is in the cache, as far as it can be. */
+  async kept(): Promise<void> {
+    await Promise.all([...this.#open.values()].map((content) => content.kept()));
+    await Promise.all(this.#keeping);
+  }
+
   /** Stops all downloads. */
   async stop(): Promise<void> {
     await Promise.all([...this.#open.values()].map((content) => content.stop()));

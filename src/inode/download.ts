@@ -146,6 +146,11 @@ export class Download {
     this.poke();
   }
 
+  /** Resolves when the blocks that have come so far are in the cache, as far as they can be. */
+  async kept(): Promise<void> {
+    await Promise.all(this.#writes);
+  }
+
   stop(): void {
     this.#stop.abort(new FsError('aborted', 'no longer wanted'));
     this.poke();

@@ -147,6 +147,7 @@ class FetchWork {
     } finally {
       this.#isCounting = false;
       await Promise.all(this.#fetching);
+      await this.#options.files.kept(); // who is told that all is done may look for it on the disk
     }
     if (this.#failure) {
       throw this.#failure.error;

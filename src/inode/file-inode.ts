@@ -159,6 +159,11 @@ export class Files {
     return opened;
   }
 
+  /** Resolves when what was read so far is in the cache, as far as it can be. */
+  async kept(): Promise<void> {
+    await this.#contents.kept();
+  }
+
   /** Bytes of the file behind `child`, in the version of now. */
   async read(child: Child, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
     return await this.opened(child, await this.facts(child)).read(range, signal);

@@ -97,7 +97,7 @@ async function run(lasting: Lasting, maxBytes: number): Promise<Scene> {
   const keeper = tree.cacheKeeper(new Pins(store, cache));
   const close = async (): Promise<void> => {
     await keeper.stop();
-    await tree.contents.stop();
+    await tree.contents.kept();
     await cache.close();
   };
   const scene: Scene = {
@@ -172,7 +172,7 @@ describe('CacheKeeper.list', () => {
       await get(tree, '/sub/b');
       const file = await tree.open(at('/a'));
       await buffer(await file.read({ start: 0, end: 1 }));
-      await tree.contents.stop();
+      await tree.contents.kept();
       calls.length = 0;
       const found = await listed(keeper);
       assert.deepEqual(calls, []);
@@ -221,7 +221,7 @@ describe('CacheKeeper.warmup', () => {
       const second = await last(keeper.warmup([at('/sub'), at('/a')]));
       assert.equal(second.doneFiles, 3);
       assert.ok(!calls.includes('read'));
-      await tree.contents.stop();
+      await tree.contents.kept();
       assert.equal((await keeper.forget(at('/sub/deep/c'))).files, 1);
       calls.length = 0;
       await last(keeper.warmup([[]]));
@@ -304,7 +304,7 @@ describe('CacheKeeper.warmup', () => {
       assert.equal((await first).value.isDone, false);
       await reports.return?.();
       open();
-      await scene.tree.contents.stop();
+      await scene.tree.contents.kept();
       assert.ok(scene.calls.filter((call) => call === 'read').length <= 4);
     });
   });
@@ -324,7 +324,7 @@ describe('CacheKeeper.pin', () => {
         await last(scene.keeper.pin([at('/kept')]));
         assert.deepEqual(await scene.keeper.pins(), [['kept']]);
         await last(scene.keeper.warmup([at('/others')]));
-        await scene.tree.contents.stop();
+        await scene.tree.contents.kept();
         assert.ok(scene.cache.counts.get('evictedFiles') > 0);
         const whole = { sizeBytes: BLOCK_BYTES, cachedBytes: BLOCK_BYTES, isPinned: true };
         assert.deepEqual((await listed(scene.keeper))['/kept/x'], whole);
@@ -338,7 +338,7 @@ describe('CacheKeeper.pin', () => {
         assert.deepEqual(await again.keeper.pins(), []);
         assert.equal(again.cache.pinned.size, 0);
         assert.equal((await pinnedContents(again.store)).size, 0);
-        await again.tree.contents.stop();
+        await again.tree.contents.kept();
         await again.keeper.clear();
         assert.equal((await again.keeper.stats()).usedBytes, 0);
       },
@@ -465,7 +465,7 @@ describe('CacheKeeper.forget', () => {
     await withScene(PLAN, async ({ keeper, calls, tree, cache }) => {
       await last(keeper.pin([at('/sub/deep')]));
       await last(keeper.warmup([[]]));
-      await tree.contents.stop();
+      await tree.contents.kept();
       assert.deepEqual(await keeper.forget(at('/sub')), { files: 2, bytes: SLOT_BYTES + 2 * 4096 });
       calls.length = 0;
       assert.deepEqual(Object.keys(await listed(keeper)).sort(), ['/a', '/small', '/sub']);
