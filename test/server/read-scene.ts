@@ -165,7 +165,11 @@ export interface ReadScene extends AsyncDisposable {
 /** `dirCacheTime`: how long a listing, and what is known of a mutable file, is believed. */
 export async function readScene(
   args: readonly string[] = [],
-  { cacheDir, dirCacheTime = '1s' }: { readonly cacheDir?: string; readonly dirCacheTime?: string } = {},
+  {
+    cacheDir,
+    dirCacheTime = '1s',
+    netTimeout = '1s',
+  }: { readonly cacheDir?: string; readonly dirCacheTime?: string; readonly netTimeout?: string } = {},
 ): Promise<ReadScene> {
   const folder = await temporaryFolder();
   let gateway = await startGatewayProcess({ dataDir: folder.file('grid') });
@@ -174,7 +178,16 @@ export async function readScene(
   const root = await newRootOn(proxy.url, folder.path);
   const cache = cacheDir ?? folder.file('cache');
   const server = await startServer({
-    args: [...root, '--cache-dir', cache, '--net-timeout', '1s', '--dir-cache-time', dirCacheTime, ...args],
+    args: [
+      ...root,
+      '--cache-dir',
+      cache,
+      '--net-timeout',
+      netTimeout,
+      '--dir-cache-time',
+      dirCacheTime,
+      ...args,
+    ],
   });
   return {
     folder,
