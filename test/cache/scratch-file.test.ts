@@ -212,7 +212,7 @@ describe('ScratchFile', () => {
     const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
     const mounted =
       isRoot && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder.file('disk')]);
-    if (!mounted || mounted.status !== 0) {
+    if (mounted === false || mounted.status !== 0) {
       assert.notEqual(process.env['REQUIRE_REAL'], '1', 'a small disk can not be mounted here');
       context.skip('mounting a small disk needs root on Linux');
       return;

@@ -125,7 +125,12 @@ describe('Overlay', () => {
         both.apply({ do: 'truncate', sizeBytes: cut });
         both.apply({ do: 'truncate', sizeBytes: 5 * B });
         assert.deepEqual(both.whole(), both.plain, `cut to ${cut}`);
-        assert.ok(both.whole().subarray(cut).equals(Buffer.alloc(5 * B - cut)));
+        assert.ok(
+          both
+            .whole()
+            .subarray(cut)
+            .equals(Buffer.alloc(5 * B - cut)),
+        );
       }
     });
   }
