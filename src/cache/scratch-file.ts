@@ -4,7 +4,7 @@
 //
 // Which slot holds a block, its nonce and its tag are in memory alone, so that nothing on disk can stand for anything
 // but what was written last: an older slot of the same block does not fit the tag. A block is never written over: it
-// goes to a slot that nobody needs, and the map is changed when all is written.
+// goes to a slot that nobody needs, and the map is changed when all of a write is on disk.
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FsError, systemCode } from '../base/errors.ts';
@@ -38,7 +38,7 @@ export class ScratchFile implements Scratch {
     this.#blockBytes = blockBytes;
   }
 
-  async write(blocks: ReadonlyMap<number, Buffer>): Promise<void> {
+  async write(blocks: ReadonlyMap<number, Buffer>): Promise<() => void> {
     const made = new Map<number, Slot>();
     try {
       this.#handle ??= await this.#make();
@@ -57,10 +57,12 @@ export class ScratchFile implements Scratch {
       }
       throw asDiskError(error);
     }
-    for (const [index, slot] of made) {
-      this.drop(index);
-      this.#slots.set(index, slot);
-    }
+    return () => {
+      for (const [index, slot] of made) {
+        this.drop(index);
+        this.#slots.set(index, slot);
+      }
+    };
   }
 
   async read(index: number): Promise<Buffer> {

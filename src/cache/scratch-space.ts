@@ -69,20 +69,21 @@ class MemoryScratch implements Scratch {
     this.#room = room;
   }
 
-  async write(blocks: ReadonlyMap<number, Buffer>): Promise<void> {
-    let bytes = 0;
-    for (const [index, block] of blocks) {
-      bytes += block.length - (this.#blocks.get(index)?.length ?? 0);
-    }
+  async write(blocks: ReadonlyMap<number, Buffer>): Promise<() => void> {
+    const bytes = [...blocks.values()].reduce((sum, block) => sum + block.length, 0);
     if (bytes > this.#room.leftBytes) {
       throw new FsError('no-space', 'the memory for changed blocks is full', {
         hint: 'nothing is kept on disk: files that are changed in place must be small',
       });
     }
     this.#room.leftBytes -= bytes;
-    for (const [index, block] of blocks) {
-      this.#blocks.set(index, Buffer.from(block));
-    }
+    const copies = [...blocks].map(([index, block]) => [index, Buffer.from(block)] as const);
+    return () => {
+      for (const [index, block] of copies) {
+        this.drop(index);
+        this.#blocks.set(index, block);
+      }
+    };
   }
 
   async read(index: number): Promise<Buffer> {

@@ -8,6 +8,7 @@ import type { Logger } from '../base/log.ts';
 import { showPath, type TreePath } from '../base/path.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
+import type { ScratchSpace } from '../cache/scratch-space.ts';
 import type { EditStore } from '../edits/edit-store.ts';
 import { parseCap, readOnlyText } from '../tahoe/caps.ts';
 import type { Child, Grid, GridSpace } from '../tahoe/grid.ts';
@@ -24,6 +25,7 @@ import { ListingSaver } from './listing-saver.ts';
 import type { ListingStore } from './listing-store.ts';
 import { childrenOf, locate, rootOf, type Walker, walkTo } from './locate.ts';
 import type { MutableStore } from './mutable-store.ts';
+import { OpenHandles } from './open-handles.ts';
 import type { Pins } from './pins.ts';
 import { existing, Places } from './places.ts';
 import { setProperties } from './set-properties.ts';
@@ -33,6 +35,8 @@ import type {
   ChangeOptions,
   CopyOptions,
   DirectoryView,
+  FileHandle,
+  HandleOptions,
   OpenFile,
   PropertyValues,
   Resource,
@@ -54,6 +58,8 @@ export interface GridTreeOptions {
   readonly listings: ListingStore | undefined;
   /** The same for what is known of mutable files. */
   readonly mutables: MutableStore | undefined;
+  /** For changed blocks of open files. */
+  readonly scratch: ScratchSpace;
   /** Memory for directories that nobody uses just now. */
   readonly metaBufferBytes: number;
   readonly clock: Clock;
@@ -79,6 +85,7 @@ export class GridTree implements Tree {
   readonly #linker: Linker;
   readonly #transfers: Transfers;
   readonly #writes: FileWrites;
+  readonly #handles: OpenHandles;
   readonly #views: DirectoryViews;
   readonly #making = new KeyedMutex();
   readonly #slowness = new Slowness();
@@ -110,6 +117,7 @@ export class GridTree implements Tree {
     this.#transfers = new Transfers(parts, this.#places, this.#linker);
     const { contents } = this;
     this.#writes = new FileWrites({ ...parts, contents, places: this.#places, linker: this.#linker });
+    this.#handles = new OpenHandles({ ...parts, places: this.#places, writes: this.#writes });
     this.#views = new DirectoryViews(this.#files, options.log);
   }
 
@@ -129,7 +137,8 @@ export class GridTree implements Tree {
 
   async stop(): Promise<void> {
     await this.#dirs.stop();
-    await this.contents.stop();
+    // A commit that runs may wait for a download.
+    await Promise.all([this.#handles.stop(), this.contents.stop()]);
     await this.#saver.flush();
   }
 
@@ -177,6 +186,10 @@ export class GridTree implements Tree {
       throw new FsError('denied', `a thing that this gateway does not know how to read: ${showPath(path)}`);
     }
     return { resource: { ...resource, sizeBytes }, ...this.#files.opened(child, facts) };
+  }
+
+  async openHandle(path: TreePath, options: HandleOptions): Promise<FileHandle> {
+    return await this.#handles.open(path, options);
   }
 
   async write(path: TreePath, body: Readable, options: WriteOptions = {}): Promise<Changed> {

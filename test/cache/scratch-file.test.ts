@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { createLogger } from '../../src/base/log.ts';
+import type { Scratch } from '../../src/cache/scratch.ts';
 import { ScratchFile } from '../../src/cache/scratch-file.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -14,6 +15,11 @@ const log = createLogger('silent', 'json', () => undefined);
 
 function filled(value: number, length = B): Buffer {
   return Buffer.alloc(length, value);
+}
+
+async function hold(scratch: Scratch, blocks: ReadonlyMap<number, Buffer>): Promise<void> {
+  const keep = await scratch.write(blocks);
+  keep();
 }
 
 async function onlyFile(folder: string): Promise<string> {
@@ -47,7 +53,7 @@ for (const [what, make] of [
               plain.delete(index);
             } else {
               const block = filled(value, length);
-              await scratch.write(new Map([[index, block]]));
+              await hold(scratch, new Map([[index, block]]));
               plain.set(index, block);
             }
             for (const [at, expected] of plain) {
@@ -63,7 +69,7 @@ for (const [what, make] of [
     test('says so when a block was never written or was dropped', async () => {
       await using folder = await temporaryFolder();
       const scratch = (await make(folder.path)).make();
-      await scratch.write(new Map([[1, filled(1)]]));
+      await hold(scratch, new Map([[1, filled(1)]]));
       scratch.drop(1);
       await assert.rejects(scratch.read(1), { code: 'corrupt' });
       await assert.rejects(scratch.read(0), { code: 'corrupt' });
@@ -73,11 +79,11 @@ for (const [what, make] of [
     test('gives a read the block of the moment it was asked for, though it is written and dropped meanwhile', async () => {
       await using folder = await temporaryFolder();
       const scratch = (await make(folder.path)).make();
-      await scratch.write(new Map([[0, filled(1)]]));
+      await hold(scratch, new Map([[0, filled(1)]]));
       for (let round = 2; round < 20; round += 1) {
         const reading = scratch.read(0);
-        await scratch.write(new Map([[0, filled(round)]]));
-        await scratch.write(new Map([[1, filled(200)]]));
+        await hold(scratch, new Map([[0, filled(round)]]));
+        await hold(scratch, new Map([[1, filled(200)]]));
         scratch.drop(1);
         assert.deepEqual(await reading, filled(round - 1));
       }
@@ -90,10 +96,10 @@ for (const [what, make] of [
 
 describe('ScratchSpace', () => {
   test('without a disk holds so much in all scratches together, and no more', async () => {
-    const space = new ScratchSpace(undefined, 3 * B);
+    const space = new ScratchSpace(undefined, 4 * B);
     const [one, other] = [space.make(), space.make()];
-    await one.write(new Map([[0, filled(1)]]));
-    await other.write(new Map([[0, filled(2)]]));
+    await hold(one, new Map([[0, filled(1)]]));
+    await hold(other, new Map([[0, filled(2)]]));
     const many = new Map([
       [0, filled(3)],
       [1, filled(3)],
@@ -103,7 +109,7 @@ describe('ScratchSpace', () => {
     assert.deepEqual(await one.read(0), filled(1));
     await assert.rejects(one.read(1), { code: 'corrupt' });
     await other.dispose();
-    await one.write(many);
+    await hold(one, many);
     assert.deepEqual(await one.read(2), filled(3));
   });
 
@@ -122,7 +128,7 @@ describe('ScratchSpace', () => {
     const space = await ScratchSpace.open(folder.path, log);
     const scratch = space.make();
     assert.deepEqual(await readdir(folder.file('scratch')), []);
-    await scratch.write(new Map([[0, filled(1)]]));
+    await hold(scratch, new Map([[0, filled(1)]]));
     const { mode } = await stat(await onlyFile(folder.file('scratch')));
     assert.equal(mode & 0o777, 0o600);
     await scratch.dispose();
@@ -142,7 +148,7 @@ describe('ScratchFile', () => {
     await using folder = await temporaryFolder();
     const scratch = new ScratchFile(folder.file('s'), B);
     const marked = Buffer.from('MARKED-PLAINTEXT '.repeat(61)).subarray(0, B);
-    await scratch.write(new Map([0, 1, 2].map((index) => [index, marked])));
+    await hold(scratch, new Map([0, 1, 2].map((index) => [index, marked])));
     const bytes = await readFile(folder.file('s'));
     assert.equal(bytes.length, 3 * B);
     assert.equal(bytes.includes('MARKED'), false);
@@ -156,7 +162,7 @@ describe('ScratchFile', () => {
     const scratch = new ScratchFile(folder.file('s'), B);
     const slots: Buffer[] = [];
     for (let round = 0; round < 10; round += 1) {
-      await scratch.write(new Map([[0, filled(round)]]));
+      await hold(scratch, new Map([[0, filled(round)]]));
       slots.push(await readFile(folder.file('s')));
     }
     assert.ok(slots[1]?.subarray(0, B).equals(slots[0] ?? Buffer.alloc(0)));
@@ -185,11 +191,11 @@ describe('ScratchFile', () => {
       await using folder = await temporaryFolder();
       const scratch = new ScratchFile(folder.file('s'), B);
       // Slots: 0 = block 0 at first, 1 = block 1, 2 = block 0 now, then freed slot 0 again for block 0.
-      await scratch.write(new Map([[0, filled(1)]]));
-      await scratch.write(new Map([[1, filled(2)]]));
-      await scratch.write(new Map([[0, filled(3)]]));
+      await hold(scratch, new Map([[0, filled(1)]]));
+      await hold(scratch, new Map([[1, filled(2)]]));
+      await hold(scratch, new Map([[0, filled(3)]]));
       const before = await readFile(folder.file('s'));
-      await scratch.write(new Map([[0, filled(4)]]));
+      await hold(scratch, new Map([[0, filled(4)]]));
       const now = await readFile(folder.file('s'));
       assert.notDeepEqual(before.subarray(0, B), now.subarray(0, B));
       await damage(before, now, folder.file('s'));
@@ -219,14 +225,14 @@ describe('ScratchFile', () => {
     }
     try {
       const scratch = new ScratchFile(join(folder.file('disk'), 's'), 4096);
-      await scratch.write(new Map([0, 1].map((index) => [index, filled(1, 4096)])));
+      await hold(scratch, new Map([0, 1].map((index) => [index, filled(1, 4096)])));
       const tooMany = Array.from({ length: 20 }, (_, index) => [index, filled(2, 4096)] as const);
       await assert.rejects(scratch.write(new Map(tooMany)), { code: 'no-space' });
       assert.deepEqual(await scratch.read(0), filled(1, 4096));
       assert.deepEqual(await scratch.read(1), filled(1, 4096));
       await assert.rejects(scratch.read(2), { code: 'corrupt' });
       // The room that the failed write took is used again.
-      await scratch.write(new Map(tooMany.slice(0, 12)));
+      await hold(scratch, new Map(tooMany.slice(0, 12)));
       assert.deepEqual(await scratch.read(11), filled(2, 4096));
       await scratch.dispose();
     } finally {
