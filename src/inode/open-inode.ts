@@ -92,7 +92,8 @@ export class OpenInode {
       const index = Math.floor(at / this.#blockBytes);
       const blockStart = index * this.#blockBytes;
       const partEnd = Math.min(end, blockStart + this.#blockBytes);
-      (await this.#usable(index, signal)).copy(found, at - position, at - blockStart, partEnd - blockStart);
+      const usable = await this.#usable(index, signal);
+      usable.subarray(at - blockStart, partEnd - blockStart).copy(found, at - position);
       at = partEnd;
     }
     return found;
