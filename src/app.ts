@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
 import { FsError, hasCode } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
+import { Ballast } from './cache/ballast.ts';
 import { BlockCache } from './cache/block-cache.ts';
 import { ScratchSpace } from './cache/scratch-space.ts';
 import type { Config } from './config.ts';
@@ -20,9 +21,9 @@ import { GridTree } from './inode/grid-tree.ts';
 import { ListingStore } from './inode/listing-store.ts';
 import { MutableStore } from './inode/mutable-store.ts';
 import { Pins, pinnedContents } from './inode/pins.ts';
-import { openCacheRoot, rootIdOf } from './meta/cache-root.ts';
+import { rootFolderOf, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
-import { openStore } from './meta/open-store.ts';
+import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
 import { randomFraction } from './seal/random.ts';
 import { sealedEdits, sealedWriteCaps } from './sealed-edits.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
@@ -142,21 +143,12 @@ interface Mount {
 /** One root: its stores, its cache and its tree, which does nothing yet. */
 async function openMount(config: Config, { log, clock }: AppParts, closers: Closers): Promise<Mount> {
   const { grid, rootCap, nodeId } = await openGrid(config, { log, clock }, closers);
-  const root = checkedRoot(rootCap);
-  const cacheRoot = await openCacheRoot({
-    cacheDir: config.cacheDir,
-    readSecret: Buffer.from(readOnlyText(root)),
-    writeSecret: root.kind === 'mutable' && root.isWritable ? Buffer.from(rootCap) : undefined,
-    storageIndex: storageIndexOf(root) ?? '',
-  });
-  const open = async (name: string, key: Buffer): Promise<MetaStore> => {
-    const file = config.store === 'memory' ? undefined : join(cacheRoot.folder, `${name}.sqlite`);
-    const store = await openStore({ file, key, mountId: cacheRoot.rootId });
-    closers.add(() => store.close());
-    return store;
-  };
-  const local = await open('local', cacheRoot.localKey);
-  const shared = await open('shared', cacheRoot.sharedKey);
+  const { cacheRoot, local, shared, writeRefusal } = await openFolder(
+    config,
+    rootCap,
+    { log, clock },
+    closers,
+  );
   await rememberNode(local, nodeId);
   const cache = await BlockCache.open({
     folder: config.store === 'memory' ? undefined : cacheRoot.folder,
@@ -185,6 +177,7 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
     retries: config.gridRetries,
     isSoleWriter: config.isSoleWriter,
     isReadOnly: config.isReadOnly,
+    writeRefusal,
   });
   closers.add(() => tree.stop());
   const keeper = tree.cacheKeeper(new Pins(local, cache));
@@ -235,6 +228,37 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
     log,
     clock,
   });
+}
+
+/** Keys and stores of the root, and the ballast on their disk. */
+async function openFolder(
+  config: Config,
+  rootCap: string,
+  { log, clock }: AppParts,
+  closers: Closers,
+): Promise<RootFolder> {
+  const root = checkedRoot(rootCap);
+  const place = {
+    cacheDir: config.cacheDir,
+    readSecret: Buffer.from(readOnlyText(root)),
+    writeSecret: root.kind === 'mutable' && root.isWritable ? Buffer.from(rootCap) : undefined,
+    storageIndex: storageIndexOf(root) ?? '',
+  };
+  const isInMemory = config.store === 'memory';
+  const ballast = new Ballast({ folder: rootFolderOf(place), log, clock });
+  const opened = await openRootFolder({
+    ...place,
+    isInMemory,
+    makeRoom: () => ballast.release(),
+    log,
+    clock,
+  });
+  closers.add(() => opened.close());
+  closers.add(() => ballast.stop());
+  if (!isInMemory) {
+    inBackground(ballast.ensure(), log, 'the ballast can not be made');
+  }
+  return opened;
 }
 
 interface OpenedGrid {

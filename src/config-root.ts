@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { FsError } from './base/errors.ts';
 import { ROOTCAP_VARIABLE } from './config-options.ts';
-import { aliasesFile, firstLine, parseAliases, readSecretFile } from './config-secrets.ts';
+import { aliasesFile, firstLine, isOnSameDisk, parseAliases, readSecretFile } from './config-secrets.ts';
 import { contradiction, parseSetting, type Settings } from './config-settings.ts';
 import { type NodeAddress, parseAliasName, parseNodeUrl } from './config-values.ts';
 
@@ -109,6 +109,9 @@ async function capOfFile(settings: Settings): Promise<string> {
     });
   }
   settings.warnIfExposed(file, 'the rootcap', isExposed);
+  if (!isStdin) {
+    await warnIfBesideCache(settings, file);
+  }
   return cap;
 }
 
@@ -121,7 +124,22 @@ async function capOfAlias(settings: Settings): Promise<string> {
     throw new FsError('bad-config', `there is no alias ${name} in ${file}`);
   }
   settings.warnIfExposed(file, 'caps', isExposed);
+  await warnIfBesideCache(settings, file);
   return cap;
+}
+
+/** What is sealed in the cache directory is open to whoever has both. */
+async function warnIfBesideCache(settings: Settings, file: string): Promise<void> {
+  if (settings.command !== 'serve') {
+    return; // once is enough
+  }
+  const cacheDir = settings.path('cache-dir') ?? settings.xdg('XDG_STATE_HOME', '.local/state');
+  if (await isOnSameDisk(file, cacheDir)) {
+    settings.warnings.push(
+      `${file} holds the rootcap in clear, on the disk of the cache directory: who gets that disk can read both. ` +
+        'To keep them apart, keep the file on another disk, or give the cap by --rootcap-file -',
+    );
+  }
 }
 
 /** In Tahoe's own default directory where only a URL says which node. */

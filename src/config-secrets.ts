@@ -1,6 +1,6 @@
 // Secrets that are read at start: the root's cap and the password. What is said of them never repeats them.
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { FsError, systemCode } from './base/errors.ts';
 
 // A cap has some hundred bytes, a Tahoe aliases file rarely more than some kilobytes.
@@ -41,6 +41,21 @@ function unreadable(file: string, what: string, error: unknown): unknown {
   }
   const why = systemCode(error) === 'ENOENT' ? 'there is no' : 'can not read';
   return new FsError('bad-config', `${why} ${file} for ${what}`, { cause: error });
+}
+
+/** Whether `file`, if it is a plain one, lies on the disk where `folder` is or will be made. */
+export async function isOnSameDisk(file: string, folder: string): Promise<boolean> {
+  const found = await stat(file);
+  return found.isFile() && (await diskOf(folder)) === found.dev;
+}
+
+/** Undefined where it can't be told. */
+async function diskOf(folder: string): Promise<number | undefined> {
+  try {
+    return (await stat(folder)).dev;
+  } catch {
+    return dirname(folder) === folder ? undefined : await diskOf(dirname(folder)); // not there yet: where it will be
+  }
 }
 
 /** The first line with something in it, without spaces around. */

@@ -19,7 +19,10 @@ export class Settings {
   /** Command line, environment, file. */
   readonly layers: readonly Layer[];
 
-  private constructor(layers: readonly Layer[], sources: ConfigSources) {
+  readonly command: CommandName;
+
+  private constructor(command: CommandName, layers: readonly Layer[], sources: ConfigSources) {
+    this.command = command;
     this.layers = layers;
     this.sources = sources;
   }
@@ -29,10 +32,14 @@ export class Settings {
     flags: Readonly<Record<string, unknown>>,
     sources: ConfigSources,
   ): Promise<Settings> {
-    const upper = new Settings([layerOfFlags(command, flags), layerOfEnvironment(sources.env)], sources);
+    const upper = new Settings(
+      command,
+      [layerOfFlags(command, flags), layerOfEnvironment(sources.env)],
+      sources,
+    );
     const file = upper.path('config');
     const settings =
-      file === undefined ? upper : new Settings([...upper.layers, await layerOfFile(file)], sources);
+      file === undefined ? upper : new Settings(command, [...upper.layers, await layerOfFile(file)], sources);
     for (const name of strayVariables(sources.env)) {
       // No error: orchestrators set such variables too, e.g. Kubernetes TAHOE_WEBDAV_PORT for a service of this name.
       settings.warnings.push(`the environment variable ${name} is none of this program's`);

@@ -344,8 +344,8 @@ describe('loadServeConfig', () => {
       mkdirSync(join(dir, 'private'), { recursive: true });
       writeFileSync(join(dir, 'node.url'), 'http://127.0.0.1:4567/\n');
       writeFileSync(join(dir, 'private/aliases'), `work: ${CAP}\n`, { mode: 0o600 });
-      const { config, warnings } = await loadServeConfig({ 'tahoe-dir': dir, alias: 'work:' }, sources());
-      assert.deepEqual([config.nodeUrl, config.rootCapText, warnings], ['http://127.0.0.1:4567', CAP, []]);
+      const config = await serveConfig({ 'tahoe-dir': dir, alias: 'work:' });
+      assert.deepEqual([config.nodeUrl, config.rootCapText], ['http://127.0.0.1:4567', CAP]);
       await refuses(serveConfig({ 'tahoe-dir': dir, alias: 'wrok' }), /there is no alias wrok in .*aliases/);
       await refuses(serveConfig({ 'tahoe-dir': dir, alias: 'constructor' }), /there is no alias/);
     });
@@ -369,8 +369,36 @@ describe('loadServeConfig', () => {
         'password-file': file('p', 0o640),
       };
       const { warnings } = await loadServeConfig(open, sources());
-      assert.equal(warnings.length, 2);
-      assert.ok(warnings.every((line) => /can be read by others/.test(line)));
+      assert.equal(warnings.filter((line) => /can be read by others/.test(line)).length, 2);
+    });
+
+    describe('is warned of on the disk of the cache directory', () => {
+      const warned = async (flags: Record<string, unknown>, env = {}, stdin = ''): Promise<boolean> => {
+        const { warnings } = await loadServeConfig(flags, sources(env, stdin));
+        assert.ok(warnings.every((line) => !line.includes('URI:')));
+        return warnings.some((line) => /in clear, .*--rootcap-file -/.test(line));
+      };
+
+      test('where a file holds it, wherever the cache will be made', async () => {
+        assert.equal(await warned({ ...node, 'rootcap-file': file(CAP) }), true);
+        const cacheDir = join(folder, 'deep/down/cache');
+        assert.equal(await warned({ ...node, 'rootcap-file': file(CAP), 'cache-dir': cacheDir }), true);
+      });
+
+      test('where an alias names it', async () => {
+        const dir = join(folder, 'beside');
+        mkdirSync(join(dir, 'private'), { recursive: true });
+        writeFileSync(join(dir, 'node.url'), 'http://127.0.0.1:4567/\n');
+        writeFileSync(join(dir, 'private/aliases'), `work: ${CAP}\n`, { mode: 0o600 });
+        assert.equal(await warned({ 'tahoe-dir': dir, alias: 'work' }), true);
+      });
+
+      test('but not where it comes another way, or lies on another disk', async () => {
+        assert.equal(await warned({ ...node, 'rootcap-file': '-' }, {}, CAP), false);
+        assert.equal(await warned(node, { TAHOE_WEBDAV_ROOTCAP: CAP }), false);
+        const elsewhere = { ...node, 'rootcap-file': file(CAP), 'cache-dir': '/proc/sys/cache' };
+        assert.equal(await warned(elsewhere), false);
+      });
     });
   });
 

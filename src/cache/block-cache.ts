@@ -6,12 +6,15 @@ import { BLOCK_BYTES } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { randomFraction } from '../seal/random.ts';
-import { type Blob, BlockStore } from './block-store.ts';
+import { BlockNames } from './block-names.ts';
+import { BlockStore } from './block-store.ts';
+import { CachedContent } from './cached-content.ts';
 import { Counts } from './counts.ts';
 import { DiskBudget } from './disk-budget.ts';
 import { FileTable } from './file-table.ts';
 import { prepareBlocksFolder, scanBlocks } from './scan-blocks.ts';
 import { FetchMeter } from './score.ts';
+import { contentPagesBytes } from './slots.ts';
 import { type VerifyProgress, verifyBlocks } from './verify-blocks.ts';
 
 export interface BlockCacheOptions {
@@ -54,22 +57,32 @@ const ENTRY_BYTES = 250;
 /** How long a start waits for the look at what is on disk; until that ends nothing new is stored. */
 const SCAN_PATIENCE_MS = 2_000;
 
+/** Others fill the disk too, also while nothing is cached: the floor is looked at so often. */
+const FLOOR_EVERY_MS = 30_000;
+
 interface Disk {
+  readonly names: BlockNames;
   readonly store: BlockStore;
   readonly table: FileTable;
   readonly budget: DiskBudget;
 }
+
+export type { CachedContent };
 
 export class BlockCache {
   readonly counts: Counts = new Counts();
   readonly meter: FetchMeter = new FetchMeter();
   readonly #options: BlockCacheOptions;
   readonly #memory: LRUCache<string, Buffer> | undefined;
-  readonly #pinnedNames = new Map<string, string>();
+  readonly #pinnedNames = new Set<string>();
   readonly #pinned = new Map<string, number>();
+  /** What they take when all of them is there. */
   #pinnedBytes = 0;
   #disk: Disk | undefined;
   #scanning: Promise<void> = Promise.resolve();
+  #shrinking: Promise<void> = Promise.resolve();
+  #timer: Disposable | undefined;
+  #isClosed = false;
 
   private constructor(options: BlockCacheOptions) {
     this.#options = options;
@@ -93,7 +106,7 @@ export class BlockCache {
 
   /** `contentKey` names the bytes: equal keys, equal bytes. */
   content(contentKey: string, sizeBytes: number): CachedContent {
-    const blob = this.#disk?.store.blob(contentKey, sizeBytes);
+    const blob = this.#disk?.names.blob(contentKey, sizeBytes);
     const memory = sizeBytes <= SMALL_BYTES ? this.#memory : undefined;
     return new CachedContent(contentKey, sizeBytes, blob, this.#disk?.store, memory, this.counts);
   }
@@ -103,38 +116,37 @@ export class BlockCache {
     return this.#pinned;
   }
 
-  /** What they come to, whether they are here or not. */
-  get pinnedBytes(): number {
-    return this.#pinnedBytes;
-  }
-
-  /** The most that pinned contents may come to: half the cache. */
-  get maxPinnedBytes(): number {
-    return this.#options.maxBytes / 2;
-  }
-
-  pin(contentKey: string, sizeBytes: number): void {
+  /** False where pinned contents would take more than half of the cache. */
+  pin(contentKey: string, sizeBytes: number): boolean {
     if (this.#pinned.has(contentKey)) {
-      return;
+      return true;
+    }
+    const bytes = contentPagesBytes(sizeBytes);
+    if (this.#pinnedBytes + bytes > this.#options.maxBytes / 2) {
+      return false;
     }
     this.#pinned.set(contentKey, sizeBytes);
-    this.#pinnedBytes += sizeBytes;
-    const blob = this.#disk?.store.blob(contentKey, sizeBytes);
+    this.#pinnedBytes += bytes;
+    const blob = this.#disk?.names.blob(contentKey, sizeBytes);
     if (this.#disk && blob) {
-      for (const name of this.#disk.store.namesOf(blob)) {
-        this.#pinnedNames.set(name, contentKey);
+      for (const name of this.#disk.names.namesOf(blob)) {
+        this.#pinnedNames.add(name);
       }
       this.#disk.store.setPinned(blob, true);
     }
+    return true;
   }
 
   unpin(contentKey: string): void {
     const sizeBytes = this.#pinned.get(contentKey);
-    const blob = sizeBytes === undefined ? undefined : this.#disk?.store.blob(contentKey, sizeBytes);
+    if (sizeBytes === undefined) {
+      return;
+    }
     this.#pinned.delete(contentKey);
-    this.#pinnedBytes -= sizeBytes ?? 0;
+    this.#pinnedBytes -= contentPagesBytes(sizeBytes);
+    const blob = this.#disk?.names.blob(contentKey, sizeBytes);
     if (this.#disk && blob) {
-      for (const name of this.#disk.store.namesOf(blob)) {
+      for (const name of this.#disk.names.namesOf(blob)) {
         this.#pinnedNames.delete(name);
       }
       this.#disk.store.setPinned(blob, false);
@@ -143,6 +155,7 @@ export class BlockCache {
 
   /** Drops all that nobody reads just now and that isn't pinned. */
   async clear(): Promise<Freed> {
+    await this.#scanning;
     this.#memory?.clear();
     const names = this.#disk?.table.names() ?? [];
     return await this.#removeAll(names.filter((name) => !this.#pinnedNames.has(name)));
@@ -150,15 +163,16 @@ export class BlockCache {
 
   /** Drops one content, pinned or not. */
   async forget(contentKey: string, sizeBytes: number): Promise<Freed> {
+    await this.#scanning;
     this.content(contentKey, sizeBytes).dropFromMemory();
-    const blob = this.#disk?.store.blob(contentKey, sizeBytes);
-    return await this.#removeAll(blob ? (this.#disk?.store.namesOf(blob) ?? []) : []);
+    const blob = this.#disk?.names.blob(contentKey, sizeBytes);
+    return await this.#removeAll(blob ? (this.#disk?.names.namesOf(blob) ?? []) : []);
   }
 
   async *verify(isRepair: boolean, signal?: AbortSignal): AsyncIterable<VerifyProgress> {
     if (this.#disk) {
       await this.#scanning;
-      yield* verifyBlocks(this.#disk.store, this.#disk.table, isRepair, signal);
+      yield* verifyBlocks(this.#disk, isRepair, signal);
     }
   }
 
@@ -177,7 +191,10 @@ export class BlockCache {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#scanning;
+    this.#timer?.[Symbol.dispose]();
+    await this.#shrinking;
     await this.#disk?.store.close();
   }
 
@@ -198,16 +215,21 @@ export class BlockCache {
       counts,
       isPinned,
     });
-    const store = new BlockStore({ folder, key, table, budget, clock, log, counts });
-    this.#disk = { store, table, budget };
-    for (const [contentKey, sizeBytes] of pinned) {
-      this.pin(contentKey, sizeBytes);
+    const names = new BlockNames(key);
+    const store = new BlockStore({ folder, names, table, budget, clock, log, counts });
+    const disk: Disk = { names, store, table, budget };
+    this.#disk = disk;
+    const isAllKept = [...pinned]
+      .map(([contentKey, sizeBytes]) => this.pin(contentKey, sizeBytes))
+      .every(Boolean);
+    if (!isAllKept) {
+      log.warn('pinned contents would take more than half of the cache: some may be given up');
     }
     this.#scanning = scanBlocks(folder, table, clock, isPinned)
       .then(async () => {
         budget.open();
         // A smaller cap than last time is kept from the start.
-        await budget.shrink((victim) => store.remove(victim.name));
+        await this.#shrink(disk);
       })
       .catch((error: unknown) => {
         log.error({ err: error }, 'the cached blocks can not be looked through: nothing new is cached');
@@ -218,6 +240,15 @@ export class BlockCache {
       clock.sleep(SCAN_PATIENCE_MS, patience.signal).catch(() => undefined),
     ]);
     patience.abort();
+  }
+
+  async #shrink(disk: Disk): Promise<void> {
+    await disk.budget.shrink((victim) => disk.store.remove(victim.name));
+    if (!this.#isClosed) {
+      this.#timer = this.#options.clock.after(FLOOR_EVERY_MS, () => {
+        this.#shrinking = this.#shrink(disk);
+      });
+    }
   }
 
   async #removeAll(names: readonly string[]): Promise<Freed> {
@@ -231,96 +262,5 @@ export class BlockCache {
       }
     }
     return { files, bytes };
-  }
-}
-
-/** One content's blocks, wherever they are. */
-export class CachedContent {
-  readonly key: string;
-  readonly sizeBytes: number;
-  readonly #blob: Blob | undefined;
-  readonly #store: BlockStore | undefined;
-  readonly #memory: LRUCache<string, Buffer> | undefined;
-  readonly #counts: Counts;
-
-  constructor(
-    key: string,
-    sizeBytes: number,
-    blob: Blob | undefined,
-    store: BlockStore | undefined,
-    memory: LRUCache<string, Buffer> | undefined,
-    counts: Counts,
-  ) {
-    this.key = key;
-    this.sizeBytes = sizeBytes;
-    this.#blob = blob;
-    this.#store = store;
-    this.#memory = memory;
-    this.#counts = counts;
-  }
-
-  /** The block, if it lies in memory. */
-  atHand(index: number): Buffer | undefined {
-    const block = this.#memory?.get(this.#memoryKey(index));
-    if (block !== undefined) {
-      this.#counts.add('hits');
-    }
-    return block;
-  }
-
-  /** The block, from memory or disk; undefined where it has to be fetched. Never other bytes, never an error. */
-  async read(index: number): Promise<Buffer | undefined> {
-    const known = this.atHand(index);
-    if (known !== undefined || this.#store === undefined || this.#blob === undefined) {
-      return known;
-    }
-    const block = await this.#store.read(this.#blob, index);
-    if (block !== undefined) {
-      this.#counts.add('hits');
-      this.#memory?.set(this.#memoryKey(index), block);
-    }
-    return block;
-  }
-
-  /** Whether the block seems to be here; reading it may tell otherwise. */
-  async has(index: number): Promise<boolean> {
-    if (this.#memory?.has(this.#memoryKey(index))) {
-      return true;
-    }
-    return (
-      this.#store !== undefined && this.#blob !== undefined && (await this.#store.has(this.#blob, index))
-    );
-  }
-
-  /** Keeps a block that was fetched; false where only memory, or nothing, could take it. */
-  async write(index: number, block: Buffer): Promise<boolean> {
-    this.#memory?.set(this.#memoryKey(index), block);
-    return this.#store !== undefined && this.#blob !== undefined
-      ? await this.#store.write(this.#blob, index, block)
-      : false;
-  }
-
-  /** Keeps what holds this block from being evicted until disposed. */
-  hold(index: number): Disposable {
-    return this.#store && this.#blob
-      ? this.#store.hold(this.#blob, index)
-      : { [Symbol.dispose]: () => undefined };
-  }
-
-  /** How much of the plaintext is on disk. */
-  async cachedBytes(): Promise<number> {
-    return this.#store && this.#blob ? await this.#store.cachedBytes(this.#blob) : 0;
-  }
-
-  dropFromMemory(): void {
-    if (this.#memory) {
-      for (let index = 0; index * BLOCK_BYTES < this.sizeBytes; index += 1) {
-        this.#memory.delete(this.#memoryKey(index));
-      }
-    }
-  }
-
-  #memoryKey(index: number): string {
-    return `${this.key}/${index}`;
   }
 }

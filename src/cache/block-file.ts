@@ -1,17 +1,17 @@
-// One block file on disk: up to 256 blocks of one blob, opened, read and written slot by slot. Which slots are filled
-// is found out once, from their heads. What can't be opened as the right block is dropped: it becomes a hole again.
+// One block file on disk: up to 256 blocks of one blob, read and written slot by slot, one at a time for each slot.
+// Which slots are filled is found out from their heads when it is asked, and remembered. What can't be opened as the
+// right block becomes a hole again.
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FsError, hasCode, internalError, systemCode } from '../base/errors.ts';
-import type { ByteRange } from '../base/ranges.ts';
+import { KeyedMutex } from '../base/limiter.ts';
 import {
   type BlockName,
   FILE_BLOCKS,
   HEAD_BYTES,
   openSlot,
   PAGE_BYTES,
-  pagesBytes,
   readHead,
   SLOT_BYTES,
   sealSlot,
@@ -24,8 +24,8 @@ export interface BlockFileOptions {
   readonly key: Buffer;
   /** 16 bytes. */
   readonly blobId: Buffer;
-  /** Indexes in the blob. */
-  readonly blocks: ByteRange;
+  /** Index in the blob of the block in slot 0. */
+  readonly firstIndex: number;
   /** Room for sealed bytes that are used again, shared by all files. */
   readonly spare: SpareBuffers;
 }
@@ -33,57 +33,45 @@ export interface BlockFileOptions {
 /** What a disk can say about a slot. */
 export type Found = { readonly block: Buffer } | 'absent' | 'bad';
 
+const UNKNOWN = 0;
+const HOLE = 1;
+const FILLED = 2;
 const EMPTY_HEAD = Buffer.alloc(HEAD_BYTES);
 
 export class BlockFile {
   readonly #options: BlockFileOptions;
+  readonly #turns = new KeyedMutex();
   #handle: FileHandle | undefined;
+  #isWritable = false;
   #opening: Promise<void> | undefined;
   #making: Promise<FileHandle> | undefined;
-  /** By slot; undefined until the file was looked at. */
-  #isFilled: Uint8Array | undefined;
+  /** What is known of each slot; undefined until the file was opened. */
+  #slots: Uint8Array | undefined;
   #allocatedBytes = 0;
 
   constructor(options: BlockFileOptions) {
     this.#options = options;
   }
 
-  get path(): string {
-    return this.#options.path;
-  }
-
-  /** What it takes of the disk, as far as it was looked at or written here. */
+  /** What it takes of the disk, as far as it was opened or written here. */
   get allocatedBytes(): number {
     return this.#allocatedBytes;
   }
 
+  /** Whether the slot is filled, with whatever. Throws what the system says when it can't be read. */
+  async has(index: number): Promise<boolean> {
+    using _turn = await this.#turn(index);
+    return await this.#isFilled(index);
+  }
+
   /**
-   * Looks which blocks are filled, once. A file that isn't there has none. Throws what the system says when it can't be
-   * read.
+   * The block, proved to be the one that was sealed. A bad slot becomes a hole where `isRepair` says so. Throws what the
+   * system says when the disk fails.
    */
-  async look(): Promise<void> {
-    if (this.#isFilled === undefined) {
-      this.#opening ??= this.#look().finally(() => {
-        this.#opening = undefined;
-      });
-      await this.#opening;
-    }
-  }
-
-  /** After `look`. */
-  has(index: number): boolean {
-    return this.#isFilled?.[index % FILE_BLOCKS] === 1;
-  }
-
-  /** After `look`. */
-  get filledBlocks(): number {
-    return this.#isFilled?.reduce((sum, isFilled) => sum + isFilled, 0) ?? 0;
-  }
-
-  /** The block, proved to be the one that was sealed. Throws what the system says when the disk fails. */
-  async read(index: number): Promise<Found> {
-    await this.look();
-    if (!this.has(index) || this.#handle === undefined) {
+  async read(index: number, isRepair = true): Promise<Found> {
+    using _turn = await this.#turn(index);
+    const slots = await this.#opened();
+    if (slots[index % FILE_BLOCKS] === HOLE || this.#handle === undefined) {
       return 'absent';
     }
     const { spare } = this.#options;
@@ -91,42 +79,51 @@ export class BlockFile {
     try {
       const { bytesRead } = await this.#handle.read(buffer, 0, SLOT_BYTES, slotOffset(index));
       const block = openSlot(this.#options.key, this.#name(index), buffer.subarray(0, bytesRead));
+      slots[index % FILE_BLOCKS] = block === undefined ? HOLE : FILLED;
       return block === undefined ? 'absent' : { block };
     } catch (error) {
-      if (hasCode(error, 'corrupt')) {
-        return 'bad';
+      if (!hasCode(error, 'corrupt')) {
+        throw error;
       }
-      throw error;
+      if (isRepair) {
+        await this.#erase(index);
+      }
+      return 'bad';
     } finally {
       spare.giveBack(buffer);
     }
   }
 
-  /** Seals the block into its slot, which must be a hole. Throws what the system says; then it stays a hole. */
-  async write(index: number, block: Buffer): Promise<void> {
-    await this.look();
-    if (this.has(index)) {
-      return; // a slot is written once: another download came first
+  /**
+   * Seals the block into its slot; one that is filled stays as it is. False when the file was taken from its folder, so
+   * that nobody would find what is written. Throws what the system says; then the slot stays a hole.
+   */
+  async write(index: number, block: Buffer): Promise<boolean> {
+    using _turn = await this.#turn(index);
+    if (await this.#isFilled(index)) {
+      return true; // a slot is written once: another download came first
     }
-    const handle = this.#handle ?? (await this.#made());
+    const handle = await this.#forWriting();
     const parts = sealSlot(this.#options.key, this.#name(index), block);
     const wantedBytes = parts.reduce((sum, part) => sum + part.length, 0);
     const { bytesWritten } = await handle.writev([...parts], slotOffset(index));
     if (bytesWritten !== wantedBytes) {
       await this.#erase(index);
+    }
+    const stats = await handle.stat();
+    // Of two looks the later may be the first to be answered; while it is open the file never shrinks.
+    this.#allocatedBytes = stats.nlink === 0 ? 0 : Math.max(this.#allocatedBytes, allocatedBytesOf(stats));
+    if (bytesWritten !== wantedBytes) {
       throw new FsError('no-space', 'a block was written in part only');
     }
-    const filled = this.#filled();
-    if (filled[index % FILE_BLOCKS] !== 1) {
-      filled[index % FILE_BLOCKS] = 1;
-      this.#allocatedBytes += pagesBytes(wantedBytes - HEAD_BYTES);
-    }
+    (await this.#opened())[index % FILE_BLOCKS] = FILLED;
+    return stats.nlink > 0;
   }
 
   /** Makes a slot a hole again, on disk too where that can be done. */
   async drop(index: number): Promise<void> {
-    await this.look();
-    this.#filled()[index % FILE_BLOCKS] = 0;
+    using _turn = await this.#turn(index);
+    await this.#opened();
     await this.#erase(index);
   }
 
@@ -135,67 +132,101 @@ export class BlockFile {
     await this.#handle?.utimes(wallMs / 1000, wallMs / 1000);
   }
 
-  /** It can be used again: then the file is opened and looked at anew. */
+  /** It can be used again: then the file is opened anew. */
   async close(): Promise<void> {
     await Promise.allSettled([this.#opening, this.#making]);
     const handle = this.#handle;
     this.#handle = undefined;
-    this.#isFilled = undefined;
+    this.#slots = undefined;
     await handle?.close();
   }
 
-  async #look(): Promise<void> {
-    const { blocks, path } = this.#options;
-    const filled = new Uint8Array(FILE_BLOCKS);
-    try {
-      const handle = await open(path, constants.O_RDWR).catch((error: unknown) => {
-        if (systemCode(error) === 'EROFS' || systemCode(error) === 'EACCES') {
-          return open(path, 'r');
-        }
-        throw error;
+  async #turn(index: number): Promise<Disposable> {
+    const { firstIndex } = this.#options;
+    if (index < firstIndex || index >= firstIndex + FILE_BLOCKS) {
+      throw internalError(`block ${index} is not one of this file`);
+    }
+    return await this.#turns.take(String(index));
+  }
+
+  /** What is known of the slots. A file that isn't there has none that is filled. */
+  async #opened(): Promise<Uint8Array> {
+    if (this.#slots === undefined) {
+      this.#opening ??= this.#open().finally(() => {
+        this.#opening = undefined;
       });
+      await this.#opening;
+    }
+    return this.#slots ?? this.#opened();
+  }
+
+  async #open(): Promise<void> {
+    const { path } = this.#options;
+    const slots = new Uint8Array(FILE_BLOCKS).fill(HOLE);
+    try {
+      const { handle, isWritable } = await openAnyhow(path);
       try {
         const stats = await handle.stat();
         this.#allocatedBytes = allocatedBytesOf(stats);
-        await fillIn(filled, handle, blocks, stats);
+        slots.fill(UNKNOWN, 0, Math.ceil(stats.size / SLOT_BYTES));
       } catch (error) {
         await handle.close();
         throw error;
       }
       this.#handle = handle;
+      this.#isWritable = isWritable;
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') {
         throw error;
       }
       this.#allocatedBytes = 0;
     }
-    this.#isFilled = filled;
+    this.#slots = slots;
   }
 
-  /** Several blocks may be the first. */
-  async #made(): Promise<FileHandle> {
+  async #isFilled(index: number): Promise<boolean> {
+    const slots = await this.#opened();
+    const slot = index % FILE_BLOCKS;
+    if (slots[slot] === UNKNOWN) {
+      const head = Buffer.alloc(HEAD_BYTES);
+      const read = await this.#handle?.read(head, 0, HEAD_BYTES, slotOffset(index));
+      slots[slot] = isHole(head.subarray(0, read?.bytesRead ?? 0)) ? HOLE : FILLED;
+    }
+    return slots[slot] === FILLED;
+  }
+
+  async #forWriting(): Promise<FileHandle> {
+    if (this.#handle !== undefined && this.#isWritable) {
+      return this.#handle;
+    }
+    // Several blocks may be the first.
     this.#making ??= this.#make().finally(() => {
       this.#making = undefined;
     });
-    this.#handle = await this.#making;
-    return this.#handle;
+    return await this.#making;
   }
 
   async #make(): Promise<FileHandle> {
     const flags = constants.O_RDWR | constants.O_CREAT;
     const { path } = this.#options;
-    try {
-      return await open(path, flags, 0o600);
-    } catch (error) {
+    const handle = await open(path, flags, 0o600).catch(async (error: unknown) => {
       if (systemCode(error) !== 'ENOENT') {
         throw error;
       }
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       return await open(path, flags, 0o600);
-    }
+    });
+    const old = this.#handle;
+    this.#handle = handle;
+    this.#isWritable = true;
+    await old?.close(); // after those who read by it
+    return handle;
   }
 
   async #erase(index: number): Promise<void> {
+    if (this.#slots) {
+      this.#slots[index % FILE_BLOCKS] = HOLE;
+    }
     try {
       await this.#handle?.write(EMPTY_HEAD, 0, HEAD_BYTES, slotOffset(index));
     } catch {
@@ -203,19 +234,8 @@ export class BlockFile {
     }
   }
 
-  #filled(): Uint8Array {
-    if (this.#isFilled === undefined) {
-      throw internalError('a block file is used before it was looked at');
-    }
-    return this.#isFilled;
-  }
-
   #name(index: number): BlockName {
-    const { blobId, blocks } = this.#options;
-    if (index < blocks.start || index >= blocks.end) {
-      throw internalError(`block ${index} is not one of this file`);
-    }
-    return { blobId, index };
+    return { blobId: this.#options.blobId, index };
   }
 }
 
@@ -237,37 +257,35 @@ export class SpareBuffers {
 const MAX_SPARE = 16;
 
 const SECTOR_BYTES = 512;
+/** ext4 keeps so many runs of pages in the inode; for more it takes a page, and only when it writes them out. */
+const INODE_RUNS = 4;
 
-/** `st_blocks` is the truth, also for sparse files; some file systems say 0 for what they keep in the inode. */
+/**
+ * `st_blocks` is the truth, also for sparse files; some file systems say 0 for what they keep in the inode. A file of many
+ * slots counts a page more than it says, so that what is not written out yet doesn't count too little.
+ */
 export function allocatedBytesOf({ blocks, size }: Stats): number {
-  return blocks > 0 ? blocks * SECTOR_BYTES : Math.min(size, PAGE_BYTES);
+  const now = blocks > 0 ? blocks * SECTOR_BYTES : Math.min(size, PAGE_BYTES);
+  return size > INODE_RUNS * SLOT_BYTES ? now + PAGE_BYTES : now;
 }
 
-/** Marks the slots that have a head. Where no page is missing, none needs to be looked at. */
-async function fillIn(
-  filled: Uint8Array,
-  handle: FileHandle,
-  { start, end }: ByteRange,
-  stats: Stats,
-): Promise<void> {
-  const count = end - start;
-  if (count > 1 && allocatedBytesOf(stats) >= (count - 1) * SLOT_BYTES + pagesBytes(1)) {
-    filled.fill(1, 0, count);
-    if (stats.size > slotOffset(count - 1)) {
-      return; // a short last slot may be a hole all the same: reading finds out
-    }
-  }
-  const head = Buffer.alloc(HEAD_BYTES);
-  for (let slot = 0; slot < count && slot * SLOT_BYTES < stats.size; slot += 1) {
-    const { bytesRead } = await handle.read(head, 0, HEAD_BYTES, slotOffset(slot));
-    filled[slot] = isFilled(head.subarray(0, bytesRead)) ? 1 : 0;
-  }
-}
-
-function isFilled(head: Buffer): boolean {
+/** On a disk that is for reading only, blocks are still read. */
+async function openAnyhow(path: string): Promise<{ handle: FileHandle; isWritable: boolean }> {
   try {
-    return readHead(head) !== undefined;
+    return { handle: await open(path, constants.O_RDWR), isWritable: true };
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'EROFS' && code !== 'EACCES' && code !== 'EPERM') {
+      throw error;
+    }
+    return { handle: await open(path, 'r'), isWritable: false };
+  }
+}
+
+function isHole(head: Buffer): boolean {
+  try {
+    return readHead(head) === undefined;
   } catch {
-    return true; // found bad when it is read, and counted then
+    return false; // found bad when it is read, and counted then
   }
 }

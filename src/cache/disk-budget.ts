@@ -27,6 +27,8 @@ export type GiveUp = (victim: FileEntry) => Promise<boolean>;
 
 /** The table holds at most so many, at some 200 bytes each; more small files than that make way for one another. */
 const MAX_FILES = 250_000;
+/** So many files that can't be given up mean that the disk refuses. */
+const MAX_PASSED = 64;
 /** What the disk has free is asked again after so long, or after so much was written. */
 const FREE_MAX_AGE_MS = 1_000;
 const FREE_MAX_WRITTEN_BYTES: number = 16 * 1024 * 1024;
@@ -36,7 +38,8 @@ export class DiskBudget {
   readonly #turn = new Limiter(1);
   /** Promised to writers that have not settled yet. */
   #reservedBytes = 0;
-  #free = { bytes: 0, atMs: Number.NEGATIVE_INFINITY };
+  readonly #onSettled: Array<() => void> = [];
+  #free = { bytes: 0, askedBytes: 0, atMs: Number.NEGATIVE_INFINITY };
   #isOpen = false;
 
   constructor(parts: DiskBudgetParts) {
@@ -64,29 +67,32 @@ export class DiskBudget {
    * when the bytes are written or not.
    */
   async makeRoom(bytes: number, giveUp: GiveUp): Promise<boolean> {
-    if (!this.#isOpen) {
+    if (!this.#isOpen || bytes > this.#parts.maxBytes) {
       return false;
     }
-    if (!(await this.#fits(bytes))) {
-      using _turn = await this.#turn.take();
-      while (!(await this.#fits(bytes))) {
-        if (!(await this.#evictOne(giveUp))) {
-          return false;
-        }
+    if (await this.#reserve(bytes)) {
+      return true;
+    }
+    using _turn = await this.#turn.take();
+    while (!(await this.#reserve(bytes))) {
+      // Where all is in use by writers, the first of them to be ready may leave something to give up.
+      if (!(await this.#evictOne(giveUp)) && !(await this.#anySettled())) {
+        return false;
       }
     }
-    this.#reservedBytes += bytes;
     return true;
   }
 
   settle(bytes: number): void {
     this.#reservedBytes -= bytes;
     this.#free.bytes -= bytes;
+    for (const wake of this.#onSettled.splice(0)) {
+      wake();
+    }
   }
 
-  /** Gives up files of `bytes` in all, as far as there are any. */
+  /** Gives up files of `bytes` in all, as far as there are any. Takes no turn: who has one may wait for the caller to settle. */
   async relieve(bytes: number, giveUp: GiveUp): Promise<void> {
-    using _turn = await this.#turn.take();
     const { table } = this.#parts;
     const target = table.bytes - bytes;
     while (table.bytes > target && (await this.#evictOne(giveUp))) {
@@ -97,26 +103,43 @@ export class DiskBudget {
   /** Gives up files until the cap and the floor hold. */
   async shrink(giveUp: GiveUp): Promise<void> {
     using _turn = await this.#turn.take();
-    while (!(await this.#fits(0)) && (await this.#evictOne(giveUp))) {
+    while (!(await this.#reserve(0)) && (await this.#evictOne(giveUp))) {
       // the next one
     }
   }
 
-  async #fits(bytes: number): Promise<boolean> {
+  /** Reserves `bytes` if they fit. Between the look and the reservation nobody else gets a turn. */
+  async #reserve(bytes: number): Promise<boolean> {
     const { table, maxBytes, minFreeBytes } = this.#parts;
-    return (
-      table.bytes + this.#reservedBytes + bytes <= maxBytes &&
+    const freeBytes = minFreeBytes === 0 ? Number.POSITIVE_INFINITY : await this.#askFree();
+    const wantedBytes = this.#reservedBytes + bytes;
+    const fits =
+      table.bytes + wantedBytes <= maxBytes &&
       table.size < MAX_FILES &&
-      (minFreeBytes === 0 || (await this.#askFree()) - this.#reservedBytes - bytes >= minFreeBytes)
-    );
+      freeBytes - wantedBytes >= minFreeBytes;
+    if (fits) {
+      this.#reservedBytes = wantedBytes;
+    }
+    return fits;
+  }
+
+  /** Waits until a writer is ready; false where there is none. */
+  async #anySettled(): Promise<boolean> {
+    if (this.#reservedBytes === 0) {
+      return false;
+    }
+    await new Promise<void>((resolve) => {
+      this.#onSettled.push(resolve);
+    });
+    return true;
   }
 
   async #evictOne(giveUp: GiveUp): Promise<boolean> {
     const { table, meter, clock, counts } = this.#parts;
     const passed = new Set<FileEntry>();
-    for (;;) {
-      const victim = table.victim(meter.cost, clock.monotonicMs());
-      if (victim === undefined || passed.has(victim)) {
+    while (passed.size < MAX_PASSED) {
+      const victim = table.victim(meter.cost, clock.monotonicMs(), passed);
+      if (victim === undefined) {
         return false;
       }
       const { bytes } = victim;
@@ -126,30 +149,26 @@ export class DiskBudget {
         this.#free.bytes += bytes;
         return true;
       }
-      passed.add(victim); // somebody began to use it in this moment
+      passed.add(victim); // somebody began to use it in this moment, or the disk does not let go of it
     }
+    return false;
   }
 
   async #askFree(): Promise<number> {
     const { clock, folder, log } = this.#parts;
-    const isYoung = clock.monotonicMs() - this.#free.atMs < FREE_MAX_AGE_MS;
-    if (isYoung && this.#writtenSinceAsked() < FREE_MAX_WRITTEN_BYTES) {
-      return this.#free.bytes;
+    const { bytes, askedBytes, atMs } = this.#free;
+    const isYoung = clock.monotonicMs() - atMs < FREE_MAX_AGE_MS;
+    if (isYoung && Math.abs(askedBytes - bytes) < FREE_MAX_WRITTEN_BYTES) {
+      return bytes;
     }
+    let askedNow = Number.POSITIVE_INFINITY;
     try {
       const { bavail, bsize } = await statfs(folder);
-      this.#free = { bytes: bavail * bsize, atMs: clock.monotonicMs() };
+      askedNow = bavail * bsize;
     } catch (error) {
       log.debug({ err: error }, 'the free space of the cache disk can not be told');
-      this.#free = { bytes: Number.POSITIVE_INFINITY, atMs: clock.monotonicMs() };
     }
-    this.#askedBytes = this.#free.bytes;
-    return this.#free.bytes;
-  }
-
-  #askedBytes = 0;
-
-  #writtenSinceAsked(): number {
-    return Math.abs(this.#askedBytes - this.#free.bytes);
+    this.#free = { bytes: askedNow, askedBytes: askedNow, atMs: clock.monotonicMs() };
+    return askedNow;
   }
 }

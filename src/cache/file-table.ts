@@ -7,6 +7,8 @@ export interface FileEntry extends Scored {
   bytes: number;
   lastUsedMs: number;
   uses: number;
+  /** The time of its last use as the disk has it. */
+  notedMs: number;
   /** Readers and writers that are in it just now. */
   holds: number;
   isPinned: boolean;
@@ -53,7 +55,7 @@ export class FileTable {
     if (known) {
       return known.entry;
     }
-    const entry: FileEntry = { name, bytes: 0, uses: 0, holds: 0, ...fresh };
+    const entry: FileEntry = { name, bytes: 0, uses: 0, holds: 0, notedMs: fresh.lastUsedMs, ...fresh };
     this.#byName.set(name, { entry, at: this.#all.length });
     this.#all.push(entry);
     return entry;
@@ -83,10 +85,15 @@ export class FileTable {
     }
   }
 
-  /** What to give up next; undefined where everything left is pinned or in use. */
-  victim(cost: FetchCost, nowMs: number): FileEntry | undefined {
-    const sampled = this.#all.length <= SAMPLE ? this.#all : this.#sample();
-    return lowest(sampled, cost, nowMs) ?? lowest(this.#all, cost, nowMs);
+  /** What to give up next, but for `passed`; undefined where everything left is pinned or in use. */
+  victim(cost: FetchCost, nowMs: number, passed: ReadonlySet<FileEntry>): FileEntry | undefined {
+    const lowestIn = (entries: readonly FileEntry[]): FileEntry | undefined =>
+      lowest(
+        entries.filter((entry) => !passed.has(entry)),
+        cost,
+        nowMs,
+      );
+    return (this.#all.length > SAMPLE ? lowestIn(this.#sample()) : undefined) ?? lowestIn(this.#all);
   }
 
   /** For tests: throws where the sum or the index is off. */
@@ -110,7 +117,7 @@ export class FileTable {
   }
 }
 
-function lowest(entries: Iterable<FileEntry>, cost: FetchCost, nowMs: number): FileEntry | undefined {
+function lowest(entries: readonly FileEntry[], cost: FetchCost, nowMs: number): FileEntry | undefined {
   let found: FileEntry | undefined;
   let worth = Number.POSITIVE_INFINITY;
   for (const entry of entries) {

@@ -1,5 +1,6 @@
 // The block files that are open: one object for each name, so that all who use one see the same slots. The longest
-// unused are closed when there are too many.
+// unused are closed when there are too many. A name whose file is being removed is opened again only afterwards.
+import { rm } from 'node:fs/promises';
 import type { BlockFile } from './block-file.ts';
 
 interface Opened {
@@ -13,6 +14,7 @@ const MAX_OPEN = 256;
 export class OpenFiles {
   /** In the order of last use. */
   readonly #open = new Map<string, Opened>();
+  readonly #leaving = new Map<string, Promise<void>>();
   readonly #onFailed: (error: unknown) => void;
 
   constructor(onFailed: (error: unknown) => void) {
@@ -29,6 +31,9 @@ export class OpenFiles {
       return await use(opened.file);
     } finally {
       opened.users -= 1;
+      if (opened.users === 0 && this.#open.get(name) !== opened) {
+        opened.file.close().catch(this.#onFailed);
+      }
       this.#closeUnused(MAX_OPEN);
     }
   }
@@ -43,13 +48,42 @@ export class OpenFiles {
     return (this.#open.get(name)?.users ?? 0) > 0;
   }
 
-  /** The file is gone from the disk, or is about to be: who comes next opens another. */
-  async forget(name: string): Promise<void> {
-    const opened = this.#open.get(name);
-    if (opened) {
-      this.#open.delete(name);
-      await opened.file.close();
+  /** Whether its file is being removed. */
+  isLeaving(name: string): boolean {
+    return this.#leaving.has(name);
+  }
+
+  /** Waits for a removal that runs. */
+  async settled(name: string): Promise<void> {
+    for (let leaving = this.#leaving.get(name); leaving; leaving = this.#leaving.get(name)) {
+      await leaving.catch(() => undefined); // told to who removes
     }
+  }
+
+  /** Who comes next opens the file anew; who is in it goes on with what they have. */
+  async forget(name: string, file?: BlockFile): Promise<void> {
+    const opened = this.#open.get(name);
+    if (opened && (file === undefined || opened.file === file)) {
+      this.#open.delete(name);
+      if (opened.users === 0) {
+        await opened.file.close().catch(this.#onFailed);
+      }
+    }
+  }
+
+  /**
+   * Takes the file, or whatever stands in its place, from the disk; `onGone` is called before anybody else may come.
+   * Throws what the system says.
+   */
+  async remove(name: string, path: string, onGone: () => void): Promise<void> {
+    const leaving =
+      this.#leaving.get(name) ??
+      this.forget(name)
+        .then(() => rm(path, { force: true, recursive: true }))
+        .then(onGone)
+        .finally(() => this.#leaving.delete(name));
+    this.#leaving.set(name, leaving);
+    await leaving;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 // What is on disk at the start: the block files of earlier runs, with what they take of the disk and when they were
 // used. Files of an older format, and what isn't ours to know, are removed; a newer format is refused.
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../base/atomic-file.ts';
 import { type Clock, yieldToLoop } from '../base/clock.ts';
@@ -11,6 +11,8 @@ import type { FileTable } from './file-table.ts';
 import { FORMAT_VERSION } from './slots.ts';
 
 const NAME = /^[a-z2-7]{32}$/;
+const FORMAT_FILE = 'format';
+const PART_LENGTH = 2;
 const AT_ONCE = 32;
 
 /**
@@ -18,7 +20,7 @@ const AT_ONCE = 32;
  * tahoe-webdav wrote it.
  */
 export async function prepareBlocksFolder(folder: string): Promise<void> {
-  const file = join(folder, 'format');
+  const file = join(folder, FORMAT_FILE);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const text = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -43,7 +45,10 @@ export async function prepareBlocksFolder(folder: string): Promise<void> {
   }
 }
 
-/** Enters all block files below `folder` into `table`. */
+/**
+ * Enters all block files below `folder` into `table`, and removes what is none. Throws what the system says when the
+ * folder can't be read.
+ */
 export async function scanBlocks(
   folder: string,
   table: FileTable,
@@ -55,25 +60,34 @@ export async function scanBlocks(
       const names = await readdir(join(folder, part.name));
       for (let from = 0; from < names.length; from += AT_ONCE) {
         const some = names.slice(from, from + AT_ONCE);
-        await Promise.all(some.map((name) => enter(join(folder, part.name, name), name)));
+        await Promise.all(some.map((name) => enter(part.name, name)));
         await yieldToLoop();
       }
+    } else if (part.name !== FORMAT_FILE) {
+      await discard(join(folder, part.name));
     }
   }
 
-  async function enter(path: string, name: string): Promise<void> {
-    if (!NAME.test(name)) {
-      await rm(path, { force: true, recursive: true });
+  async function enter(part: string, name: string): Promise<void> {
+    const path = join(folder, part, name);
+    const stats = await lstat(path).catch(() => undefined); // gone meanwhile
+    if (stats === undefined) {
       return;
     }
-    const stats = await stat(path).catch(() => undefined); // gone meanwhile
-    if (stats !== undefined) {
-      // A time to come is no time: such a file counts as used just now.
-      const ageMs = Math.max(0, clock.now() - stats.mtimeMs);
-      const entry = table.add(name, { isPinned: isPinned(name), lastUsedMs: clock.monotonicMs() - ageMs });
-      table.setBytes(entry, Math.max(entry.bytes, allocatedBytesOf(stats)));
+    if (!NAME.test(name) || !name.startsWith(part) || part.length !== PART_LENGTH || !stats.isFile()) {
+      await discard(path);
+      return;
     }
+    // A time to come is no time: such a file counts as used just now.
+    const ageMs = Math.max(0, clock.now() - stats.mtimeMs);
+    const entry = table.add(name, { isPinned: isPinned(name), lastUsedMs: clock.monotonicMs() - ageMs });
+    table.setBytes(entry, allocatedBytesOf(stats));
   }
+}
+
+/** What isn't ours is in nobody's way if it can't be removed. */
+async function discard(path: string): Promise<void> {
+  await rm(path, { force: true, recursive: true }).catch(() => undefined);
 }
 
 async function emptyFolder(folder: string): Promise<void> {

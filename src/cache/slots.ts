@@ -58,6 +58,12 @@ export function pagesBytes(lengthBytes: number): number {
   return Math.ceil((HEAD_BYTES + lengthBytes) / PAGE_BYTES) * PAGE_BYTES;
 }
 
+/** What a content of `sizeBytes` takes of the disk when all of it is there. */
+export function contentPagesBytes(sizeBytes: number): number {
+  const lastBytes = sizeBytes % BLOCK_BYTES;
+  return Math.floor(sizeBytes / BLOCK_BYTES) * SLOT_BYTES + (lastBytes > 0 ? pagesBytes(lastBytes) : 0);
+}
+
 /** The parts to write at the slot's offset, one behind the other. */
 export function sealSlot(key: Buffer, { blobId, index }: BlockName, plaintext: Buffer): readonly Buffer[] {
   const isZeros = plaintext.equals(ZEROS.subarray(0, plaintext.length));
@@ -79,8 +85,12 @@ export function sealSlot(key: Buffer, { blobId, index }: BlockName, plaintext: B
  * a hint for one of a newer version.
  */
 export function readHead(bytes: Buffer): SlotHead | undefined {
-  if (bytes.length < HEAD_BYTES || bytes.subarray(0, HEAD_BYTES).equals(ZEROS.subarray(0, HEAD_BYTES))) {
+  const head = bytes.subarray(0, HEAD_BYTES);
+  if (head.equals(ZEROS.subarray(0, head.length))) {
     return undefined;
+  }
+  if (head.length < HEAD_BYTES) {
+    throw new FsError('corrupt', 'a block is cut short');
   }
   const kind = bytes[4];
   const lengthBytes = bytes.readUInt32LE(8);

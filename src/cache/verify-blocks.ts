@@ -1,11 +1,11 @@
 // Opens every block on disk, whatever is known of it: a slot's head says which block it claims to be, and the file's
-// name proves that it stands where it belongs.
+// name proves that it stands where it belongs. Files are read through the store, beside all who use them.
 import { type FileHandle, open } from 'node:fs/promises';
-import { yieldToLoop } from '../base/clock.ts';
-import { hasCode, systemCode } from '../base/errors.ts';
+import { FsError, systemCode } from '../base/errors.ts';
+import type { Blob, BlockNames } from './block-names.ts';
 import type { BlockStore } from './block-store.ts';
 import type { FileTable } from './file-table.ts';
-import { FILE_BLOCKS, HEAD_BYTES, openSlot, readHead, SLOT_BYTES, slotOffset } from './slots.ts';
+import { FILE_BLOCKS, HEAD_BYTES, readHead, type SlotHead, slotOffset } from './slots.ts';
 
 export interface VerifyProgress {
   /** Disk bytes looked through. */
@@ -15,81 +15,131 @@ export interface VerifyProgress {
   readonly repairedBlocks: number;
 }
 
+interface VerifyParts {
+  readonly store: BlockStore;
+  readonly names: BlockNames;
+  readonly table: FileTable;
+}
+
 interface Verdict {
   readonly checked: number;
   readonly bad: number;
+  readonly repaired: number;
 }
 
-/** One report for each file. With `isRepair` a file with a bad block is given up: what it held is fetched again. */
+interface Known {
+  readonly blob: Blob;
+  readonly firstIndex: number;
+}
+
+/** What a file is, by the slot heads in it. */
+interface Contents {
+  /** Undefined where no head says something that the name proves. */
+  readonly known: Known | undefined;
+  /** Slots that aren't holes. */
+  readonly filled: readonly number[];
+}
+
+const NOTHING: Verdict = { checked: 0, bad: 0, repaired: 0 };
+
+/**
+ * One report for each file. With `isRepair` bad blocks become holes; a file that can't be read, or isn't what its name
+ * says, is given up whole.
+ */
 export async function* verifyBlocks(
-  store: BlockStore,
-  table: FileTable,
+  parts: VerifyParts,
   isRepair: boolean,
   signal?: AbortSignal,
 ): AsyncIterable<VerifyProgress> {
   let progress: VerifyProgress = { doneBytes: 0, checkedBlocks: 0, badBlocks: 0, repairedBlocks: 0 };
-  for (const name of table.names()) {
-    signal?.throwIfAborted();
-    const bytes = table.get(name)?.bytes ?? 0;
-    const { checked, bad } = await verifyFile(store, name);
-    const isRepaired = isRepair && bad > 0 && (await store.remove(name));
+  for (const name of parts.table.names()) {
+    if (signal?.aborted) {
+      throw new FsError('aborted', 'no longer wanted', { cause: signal.reason });
+    }
+    const bytes = parts.table.get(name)?.bytes ?? 0;
+    const { checked, bad, repaired } = await verifyFile(parts, name, isRepair);
     progress = {
       doneBytes: progress.doneBytes + bytes,
       checkedBlocks: progress.checkedBlocks + checked,
       badBlocks: progress.badBlocks + bad,
-      repairedBlocks: progress.repairedBlocks + (isRepaired ? bad : 0),
+      repairedBlocks: progress.repairedBlocks + repaired,
     };
     yield progress;
   }
 }
 
-async function verifyFile(store: BlockStore, name: string): Promise<Verdict> {
-  let handle: FileHandle;
+async function verifyFile(parts: VerifyParts, name: string, isRepair: boolean): Promise<Verdict> {
+  let filled = 1;
   try {
-    handle = await open(store.pathOf(name), 'r');
+    const contents = await contentsOf(parts, name);
+    filled = contents.filled.length;
+    if (filled === 0) {
+      return NOTHING;
+    }
+    if (contents.known !== undefined) {
+      return await verifySlots(parts.store, name, contents.known, contents.filled, isRepair);
+    }
   } catch (error) {
-    // Given up meanwhile, or taken away: nothing is here, so nothing is bad.
-    return { checked: 0, bad: systemCode(error) === 'ENOENT' ? 0 : 1 };
+    if (systemCode(error) === 'ENOENT') {
+      return NOTHING; // given up meanwhile, or taken away: nothing is here, so nothing is bad
+    }
   }
-  const buffer = Buffer.allocUnsafeSlow(SLOT_BYTES);
+  const isGone = isRepair && (await parts.store.remove(name));
+  if (isGone) {
+    parts.store.dropped(name, filled);
+  }
+  return { checked: filled, bad: filled, repaired: isGone ? filled : 0 };
+}
+
+async function verifySlots(
+  store: BlockStore,
+  name: string,
+  { blob, firstIndex }: Known,
+  filled: readonly number[],
+  isRepair: boolean,
+): Promise<Verdict> {
   let checked = 0;
   let bad = 0;
+  for (const slot of filled) {
+    const index = firstIndex + slot;
+    const found = await store.inFile(blob, index, (file) => file.read(index, isRepair));
+    checked += Number(found !== 'absent');
+    bad += Number(found === 'bad');
+  }
+  if (isRepair && bad > 0) {
+    store.dropped(name, bad);
+  }
+  return { checked, bad, repaired: isRepair ? bad : 0 };
+}
+
+async function contentsOf({ store, names }: VerifyParts, name: string): Promise<Contents> {
+  const handle = await open(store.pathOf(name), 'r');
   try {
     const { size } = await handle.stat();
+    const filled: number[] = [];
+    let known: Known | undefined;
     for (let slot = 0; slot < FILE_BLOCKS && slotOffset(slot) < size; slot += 1) {
-      const { bytesRead } = await handle.read(buffer, 0, SLOT_BYTES, slotOffset(slot));
-      const verdict = judge(store, name, slot, buffer.subarray(0, bytesRead));
-      checked += Number(verdict !== 'hole');
-      bad += Number(verdict === 'bad');
-      if (slot % 8 === 7) {
-        await yieldToLoop();
+      const head = await headAt(handle, slot);
+      if (head !== undefined) {
+        filled.push(slot);
+      }
+      if (known === undefined && typeof head === 'object' && names.nameOf(head.blobId, head.index) === name) {
+        const blob = names.blobOf(head.blobId, 0);
+        known = { blob, firstIndex: head.index - (head.index % FILE_BLOCKS) };
       }
     }
-  } catch {
-    bad += 1; // the disk can't read it
+    return { known, filled };
   } finally {
     await handle.close();
   }
-  return { checked, bad };
 }
 
-function judge(store: BlockStore, name: string, slot: number, bytes: Buffer): 'good' | 'bad' | 'hole' {
+async function headAt(handle: FileHandle, slot: number): Promise<SlotHead | 'bad' | undefined> {
+  const head = Buffer.alloc(HEAD_BYTES);
+  const { bytesRead } = await handle.read(head, 0, HEAD_BYTES, slotOffset(slot));
   try {
-    const head = readHead(bytes);
-    if (head === undefined) {
-      return bytes.length < HEAD_BYTES && bytes.length > 0 ? 'bad' : 'hole';
-    }
-    const { index } = head;
-    const blobId = Buffer.from(head.blobId);
-    if (index % FILE_BLOCKS !== slot || store.nameOf(blobId, index) !== name) {
-      return 'bad';
-    }
-    openSlot(store.blobKey(blobId), { blobId, index }, bytes);
-    return 'good';
-  } catch (error) {
-    if (hasCode(error, 'corrupt')) {
-      return 'bad';
-    }
-    throw error;
+    return readHead(head.subarray(0, bytesRead));
+  } catch {
+    return 'bad';
   }
 }

@@ -11,7 +11,7 @@ export function baseContentOf(file: OpenedFile, sizeBytes: number): BaseContent 
     sizeBytes,
     readBlock: async (index, signal) => {
       const range = rangeOfBlock(index, sizeBytes);
-      const block = file.atHand(range) ?? (await buffer(await file.read(range, signal)));
+      const block = (await file.here(range)) ?? (await buffer(await file.read(range, signal)));
       if (block.length !== rangeLength(range)) {
         throw new FsError('unavailable', `block ${index} came in part only`);
       }

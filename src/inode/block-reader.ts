@@ -24,19 +24,25 @@ export class BlockReader extends Readable {
   readonly #interest: Interest;
   readonly #endBlock: number;
   readonly #asked: Array<Promise<Buffer>> = [];
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => {
+    this.destroy(new FsError('aborted', 'no longer wanted', { op: 'read', cause: this.#signal?.reason }));
+  };
   #nextToAsk: number;
   #isPumping = false;
   #isDone = false;
 
-  /** `range` lies within the file. `wantedUntil`: the block up to which others will want to read on. */
+  /** `range` lies within the file, `signal` has not fired yet. `wantedUntil`: the block up to which others will want to read on. */
   constructor(source: BlockSource, range: ByteRange, wantedUntil: number, signal?: AbortSignal) {
-    super({ highWaterMark: 256 * 1024, ...(signal === undefined ? {} : { signal }) });
+    super({ highWaterMark: 256 * 1024 });
     this.#source = source;
     this.#range = range;
+    this.#signal = signal;
     const blocks = blocksTouching(range);
-    this.#interest = { position: blocks.start, until: Math.max(blocks.end, wantedUntil) };
+    this.#interest = { position: blocks.start, until: Math.max(blocks.end, wantedUntil), isOver: false };
     this.#nextToAsk = blocks.start;
     this.#endBlock = blocks.end;
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   override _read(): void {
@@ -49,6 +55,8 @@ export class BlockReader extends Readable {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#interest.isOver = true;
     this.#source.left(this.#interest, this.#isDone);
     done(error);
   }

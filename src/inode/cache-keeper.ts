@@ -1,8 +1,8 @@
-// CacheControl over a running tree: what operators ask for, and what keeps pinned paths fetched as they change.
+// CacheControl over a running tree: what operators ask for.
 import type { Clock } from '../base/clock.ts';
-import { FsError, hasCode } from '../base/errors.ts';
+import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { showPath, type TreePath } from '../base/path.ts';
+import type { TreePath } from '../base/path.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import { parseCap } from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
@@ -15,19 +15,12 @@ import type {
   RefreshReport,
   VerifyReport,
 } from './cache-control.ts';
-import { type Fetched, fetchAll } from './fetch-files.ts';
+import { fetchPaths } from './fetch-files.ts';
 import type { Files } from './file-inode.ts';
-import {
-  childrenOf,
-  locate,
-  type Place,
-  rootOf,
-  type WalkedDir,
-  type Walker,
-  type WalkOptions,
-} from './locate.ts';
+import type { WalkedDir, Walker } from './locate.ts';
+import { PinKeeper } from './pin-keeper.ts';
 import type { Pins } from './pins.ts';
-import { directoryAt, type Walked, walkBelow } from './walk-files.ts';
+import { directoryAt, type Top, topAtHand, topOf, type Walked, walkBelow, walkTop } from './walk-files.ts';
 
 export interface CacheKeeperParts {
   readonly walker: Walker;
@@ -39,36 +32,24 @@ export interface CacheKeeperParts {
   readonly dirCacheTimeMs: number;
 }
 
-/** Pinned paths are walked again so often, to fetch what is new below them. */
-const PIN_EVERY_MS = 600_000;
 const REPORT_EVERY_MS = 500;
-
-/** What a path names: a directory to walk, or a file. */
-type Top = { readonly dir: WalkedDir } | { readonly file: Walked };
 
 export class CacheKeeper implements CacheControl {
   readonly #parts: CacheKeeperParts;
-  readonly #stopped = new AbortController();
-  #keeping: Promise<void> = Promise.resolve();
-  #timer: Disposable | undefined;
+  readonly #pinned: PinKeeper;
 
   constructor(parts: CacheKeeperParts) {
     this.#parts = parts;
+    this.#pinned = new PinKeeper(parts);
   }
 
-  /** Fetches what is pinned, now and every ten minutes. */
+  /** From now on what is pinned is fetched, and what is new below it. */
   start(): void {
-    this.#keeping = this.#keepPinned().finally(() => {
-      if (!this.#stopped.signal.aborted) {
-        this.#timer = this.#parts.clock.after(PIN_EVERY_MS, () => this.start());
-      }
-    });
+    this.#pinned.start();
   }
 
   async stop(): Promise<void> {
-    this.#timer?.[Symbol.dispose]();
-    this.#stopped.abort(new FsError('aborted', 'the server stops'));
-    await this.#keeping;
+    await this.#pinned.stop();
   }
 
   async stats(): Promise<CacheStats> {
@@ -76,15 +57,7 @@ export class CacheKeeper implements CacheControl {
   }
 
   async *list(path: TreePath, signal?: AbortSignal): AsyncIterable<CachedEntry> {
-    const top = await this.#top(path, this.#atHand(signal));
-    if ('file' in top) {
-      yield await this.#entry(top.file);
-      return;
-    }
-    const { walker } = this.#parts;
-    const atHand = ({ dir }: WalkedDir): Promise<ReadonlyMap<string, Child> | undefined> =>
-      dir.childrenAtHand();
-    for await (const walked of walkBelow(top.dir, { walker, childrenOf: atHand, signal })) {
+    for await (const walked of this.#walkAtHand(await topAtHand(this.#parts.walker, path), signal)) {
       yield await this.#entry(walked);
     }
   }
@@ -109,7 +82,11 @@ export class CacheKeeper implements CacheControl {
   }
 
   async *refresh(path: TreePath, isRecursive: boolean, signal?: AbortSignal): AsyncIterable<RefreshReport> {
-    const top = await this.#top(path, this.#forReading(signal));
+    const top = await topOf(this.#parts.walker, path, {
+      maxAgeMs: Number.NEGATIVE_INFINITY,
+      isStrict: false,
+      signal,
+    });
     const first = 'dir' in top ? top.dir : top.file.at;
     const failed: Array<{ path: TreePath; reason: string }> = [];
     const done = { directories: 0, changed: 0 };
@@ -142,23 +119,14 @@ export class CacheKeeper implements CacheControl {
   }
 
   async forget(path: TreePath, signal?: AbortSignal): Promise<Freed> {
-    const top = await this.#top(path, this.#atHand(signal));
-    if ('file' in top) {
-      return await this.#forgetFile(top.file.child);
-    }
-    const { walker } = this.#parts;
-    const dirs = [top.dir];
+    const top = await topAtHand(this.#parts.walker, path);
+    const dirs = 'dir' in top ? [top.dir] : [];
     let freed: Freed = { files: 0, bytes: 0 };
-    const atHand = ({ dir }: WalkedDir): Promise<ReadonlyMap<string, Child> | undefined> =>
-      dir.childrenAtHand();
-    for await (const { child, path: childPath, at } of walkBelow(top.dir, {
-      walker,
-      childrenOf: atHand,
-      signal,
-    })) {
+    for await (const { child, path: childPath, at } of this.#walkAtHand(top, signal)) {
       const more = await this.#forgetFile(child);
       freed = { files: freed.files + more.files, bytes: freed.bytes + more.bytes };
-      const below = directoryAt(walker, { parent: at, name: childPath.at(-1) ?? '', child });
+      const name = childPath.at(-1) ?? '';
+      const below = directoryAt(this.#parts.walker, { parent: at, name, child });
       if (below && !below.isLoop) {
         dirs.push(below);
       }
@@ -170,103 +138,19 @@ export class CacheKeeper implements CacheControl {
   }
 
   async *warmup(paths: readonly TreePath[], signal?: AbortSignal): AsyncIterable<FetchReport> {
-    yield* this.#fetch(paths, async () => undefined, signal);
+    yield* fetchPaths(this.#parts, paths, async () => undefined, signal);
   }
 
   async *pin(paths: readonly TreePath[], signal?: AbortSignal): AsyncIterable<FetchReport> {
-    for (const path of paths) {
-      await this.#top(path, this.#forReading(signal)); // so that a mistyped path is found now
-    }
-    await this.#parts.pins.add(paths);
-    yield* this.#fetch(paths, (file) => this.#keep(file), signal);
+    yield* this.#pinned.pin(paths, signal);
   }
 
   async unpin(paths: readonly TreePath[]): Promise<void> {
-    await this.#parts.pins.remove(paths);
-    await this.#letGo();
+    await this.#pinned.unpin(paths);
   }
 
   async pins(): Promise<readonly TreePath[]> {
     return await this.#parts.pins.paths();
-  }
-
-  /** Fetches all below `paths`; `before` is called for each file first. */
-  async *#fetch(
-    paths: readonly TreePath[],
-    before: (file: Fetched) => Promise<void>,
-    signal: AbortSignal | undefined,
-  ): AsyncIterable<FetchReport> {
-    const options = this.#forReading(signal);
-    const tops = await Promise.all(paths.map((path) => this.#top(path, options)));
-    const { walker, files, cache, clock } = this.#parts;
-    async function* all(): AsyncGenerator<Walked> {
-      for (const top of tops) {
-        if ('file' in top) {
-          yield top.file;
-        } else {
-          yield* walkBelow(top.dir, { walker, childrenOf: (dir) => childrenOf(dir, options), signal });
-        }
-      }
-    }
-    yield* fetchAll({ walked: all(), before, files, cache, clock, signal });
-  }
-
-  async #keep({ contentKey, sizeBytes }: Fetched): Promise<void> {
-    if (contentKey !== undefined) {
-      await this.#parts.pins.keep(contentKey, sizeBytes);
-    }
-  }
-
-  async #keepPinned(): Promise<void> {
-    const { pins, log } = this.#parts;
-    try {
-      const paths = await pins.paths();
-      for (const path of paths) {
-        for await (const { failed } of this.#fetch(
-          [path],
-          (file) => this.#keep(file),
-          this.#stopped.signal,
-        )) {
-          for (const { path: which, reason } of failed) {
-            log.debug({ path: showPath(which), reason }, 'a pinned file could not be fetched');
-          }
-        }
-      }
-      await this.#letGo();
-    } catch (error) {
-      if (!hasCode(error, 'aborted')) {
-        log.warn({ err: error }, 'pinned paths could not be gone through; they are tried again later');
-      }
-    }
-  }
-
-  /** Contents that stand below no pinned path any more are evictable. By listings at hand: what can't be seen is kept. */
-  async #letGo(): Promise<void> {
-    const { pins, walker, files, cache } = this.#parts;
-    if (cache.pinned.size === 0) {
-      return;
-    }
-    const keys = new Set<string>();
-    let isAllSeen = true;
-    const atHand = async ({ dir }: WalkedDir): Promise<ReadonlyMap<string, Child> | undefined> => {
-      const children = await dir.childrenAtHand();
-      isAllSeen &&= children !== undefined;
-      return children;
-    };
-    for (const path of await pins.paths()) {
-      try {
-        const top = await this.#top(path, this.#atHand(this.#stopped.signal));
-        const all = 'file' in top ? [top.file] : walkBelow(top.dir, { walker, childrenOf: atHand });
-        for await (const { child } of all) {
-          keys.add(files.contentKeyOf(child)?.key ?? '');
-        }
-      } catch (error) {
-        isAllSeen &&= hasCode(error, 'not-found');
-      }
-    }
-    if (isAllSeen) {
-      await pins.keepOnly(keys);
-    }
   }
 
   async #entry({ path, child }: Walked): Promise<CachedEntry> {
@@ -293,26 +177,9 @@ export class CacheKeeper implements CacheControl {
       : await this.#parts.cache.forget(content.key, content.sizeBytes);
   }
 
-  async #top(path: TreePath, options: WalkOptions): Promise<Top> {
+  #walkAtHand(top: Top, signal: AbortSignal | undefined): AsyncIterable<Walked> {
     const { walker } = this.#parts;
-    if (path.length === 0) {
-      return { dir: rootOf(walker) };
-    }
-    const place: Place = await locate(walker, path, options);
-    if (place.child === undefined) {
-      throw new FsError('not-found', `not found: ${showPath(path)}`);
-    }
-    const dir = directoryAt(walker, place);
-    return dir ? { dir } : { file: { path, child: place.child, at: place.parent } };
-  }
-
-  #forReading(signal: AbortSignal | undefined): WalkOptions {
-    return { maxAgeMs: this.#parts.dirCacheTimeMs, isStrict: false, signal };
-  }
-
-  /** Any listing will do; only what was never read is asked for. */
-  #atHand(signal: AbortSignal | undefined): WalkOptions {
-    return { maxAgeMs: Number.POSITIVE_INFINITY, isStrict: false, signal };
+    return walkTop(top, { walker, childrenOf: ({ dir }) => dir.childrenAtHand(), signal });
   }
 }
 

@@ -1,9 +1,10 @@
 // The bytes of one immutable content, for all who read it at once: from memory, from disk, from a download that runs, or
 // from one that is begun. However many ask for a block, it is fetched once.
 import type { Readable } from 'node:stream';
-import { BLOCK_BYTES, blockCountOf, blockOf, blocksTouching } from '../base/blocks.ts';
+import { BLOCK_BYTES, blockCountOf, blocksTouching } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
-import type { ByteRange } from '../base/ranges.ts';
+import { FsError } from '../base/errors.ts';
+import { type ByteRange, rangeLength } from '../base/ranges.ts';
 import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
 import { BlockReader, type BlockSource } from './block-reader.ts';
 import { Download, type Interest } from './download.ts';
@@ -14,12 +15,17 @@ export interface ContentParts {
   readonly cache: BlockCache;
   readonly clock: Clock;
   readonly open: (range: ByteRange, signal: AbortSignal) => Promise<Readable>;
-  readonly onWhole: (sha256: string) => void;
+  /** The SHA-256 (base64url) that somebody noted of it. */
+  readonly noted: string | undefined;
+  /** The content came whole, and has another one. */
+  readonly onOther: () => void;
 }
 
 const SEGMENT_BLOCKS = SEGMENT_BYTES / BLOCK_BYTES;
 /** A download that comes to the wanted block within so many is waited for. */
 const REUSE_BLOCKS = 3;
+/** What is given in one piece; a stream costs some 100 us, a copy of 128 KiB 15. */
+const MAX_BLOCKS_AT_ONCE = 4;
 
 export class Content implements BlockSource {
   readonly #parts: ContentParts;
@@ -27,6 +33,7 @@ export class Content implements BlockSource {
   readonly #running = new Set<Promise<void>>();
   readonly #ahead = new ReadAhead();
   #readers = 0;
+  #isStopped = false;
   /** Blocks that were here when they were last looked for ahead of a reader. */
   #seen: ByteRange = { start: 0, end: 0 };
 
@@ -40,30 +47,41 @@ export class Content implements BlockSource {
 
   /** Nobody reads, nothing runs. */
   get isIdle(): boolean {
-    return this.#readers === 0 && this.#downloads.size === 0;
+    return this.#readers === 0 && this.#running.size === 0;
   }
 
-  /** The bytes, if they lie in memory and in one block. */
-  atHand({ start, end }: ByteRange): Buffer | undefined {
-    const index = blockOf(start);
-    if (end <= start || end > (index + 1) * BLOCK_BYTES) {
+  /** The bytes in one piece, if they are few and all are here. */
+  async here(range: ByteRange): Promise<Buffer | undefined> {
+    const { cached } = this.#parts;
+    const { start: first, end } = blocksTouching(range);
+    if (end - first > MAX_BLOCKS_AT_ONCE || end === first) {
       return undefined;
     }
-    const block = this.#parts.cached.atHand(index);
-    return block?.subarray(start - index * BLOCK_BYTES, end - index * BLOCK_BYTES);
+    const asked: Array<Buffer | undefined | Promise<Buffer | undefined>> = [];
+    for (let index = first; index < end; index += 1) {
+      asked.push(cached.atHand(index) ?? cached.read(index));
+    }
+    const parts: Buffer[] = [];
+    let at = first * BLOCK_BYTES;
+    for (const one of asked) {
+      const block = await one;
+      if (block === undefined) {
+        return undefined; // reading never rejects, so the others need nobody
+      }
+      parts.push(block.subarray(Math.max(0, range.start - at), range.end - at));
+      at += BLOCK_BYTES;
+    }
+    this.#wantedUntil(range);
+    const [only] = parts;
+    return parts.length === 1 && only ? only : Buffer.concat(parts, rangeLength(range));
   }
 
-  /** Streams `range`, which lies within the content; fails rather than ends early. */
+  /** Streams `range`, which lies within the content; fails rather than ends early. Throws where `signal` has fired. */
   read(range: ByteRange, signal?: AbortSignal): Readable {
-    const aheadBytes = this.#ahead.wanted(range);
-    const wantedUntil = Math.min(blockCountOf(range.end + aheadBytes), blockCountOf(this.sizeBytes));
-    if (aheadBytes > 0) {
-      this.#readAhead(blocksTouching(range).end, wantedUntil);
-    } else {
-      for (const download of this.#downloads) {
-        download.dropFloor();
-      }
+    if (signal?.aborted) {
+      throw new FsError('aborted', 'no longer wanted', { op: 'read', cause: signal.reason });
     }
+    const wantedUntil = this.#wantedUntil(range);
     this.#readers += 1;
     return new BlockReader(this, range, wantedUntil, signal);
   }
@@ -71,7 +89,10 @@ export class Content implements BlockSource {
   async block(index: number, interest: Interest): Promise<Buffer> {
     const { cached, cache } = this.#parts;
     for (;;) {
-      const passing = this.#recent(index) ?? (await this.#join(index, interest));
+      if (interest.isOver || this.#isStopped) {
+        throw new FsError('aborted', 'no longer wanted', { op: 'read' }); // nobody would end what is begun here
+      }
+      const passing = this.#follow(index, interest) ?? (await this.#join(index, interest));
       if (passing !== undefined) {
         return passing;
       }
@@ -79,8 +100,9 @@ export class Content implements BlockSource {
       if (known !== undefined) {
         return known;
       }
-      // While the disk was looked at, others may have begun what we want.
-      if (this.#recent(index) === undefined && this.#joinable(index, interest) === undefined) {
+      // While the disk was looked at, others may have begun what we want, or the reader has gone.
+      const isOnItsWay = this.#recent(index) !== undefined || this.#joinable(index, interest) !== undefined;
+      if (!isOnItsWay && !interest.isOver && !this.#isStopped) {
         cache.counts.add('misses');
         this.#start({ start: segmentStart(index), end: segmentEnd(interest.until) });
       }
@@ -101,7 +123,8 @@ export class Content implements BlockSource {
       if (download.has(interest)) {
         if (isDone) {
           // The node has decoded the whole segment, and who reads on wants what was to be read ahead.
-          download.raiseFloor(segmentEnd(interest.until));
+          download.finishTo(segmentEnd(interest.position));
+          download.readAheadTo(segmentEnd(interest.until));
         }
         download.leave(interest);
       }
@@ -110,6 +133,7 @@ export class Content implements BlockSource {
 
   /** Stops all downloads; resolves when nothing runs any more. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     for (const download of this.#downloads) {
       download.stop();
     }
@@ -119,6 +143,16 @@ export class Content implements BlockSource {
   #recent(index: number): Buffer | undefined {
     for (const download of this.#downloads) {
       const block = download.recent(index);
+      if (block !== undefined) {
+        return block;
+      }
+    }
+    return undefined;
+  }
+
+  #follow(index: number, interest: Interest): Buffer | undefined {
+    for (const download of this.#downloads) {
+      const block = download.follow(index, interest);
       if (block !== undefined) {
         return block;
       }
@@ -141,28 +175,53 @@ export class Content implements BlockSource {
     return undefined;
   }
 
+  /** Takes note of a read: the block up to which will be read on, as it seems, and what comes there is begun. */
+  #wantedUntil(range: ByteRange): number {
+    const aheadBytes = this.#ahead.wanted(range);
+    const until = Math.min(blockCountOf(range.end + aheadBytes), blockCountOf(this.sizeBytes));
+    if (aheadBytes > 0) {
+      this.#readAhead(blocksTouching(range).end, until);
+    } else {
+      for (const download of this.#downloads) {
+        download.dropReadAhead();
+      }
+    }
+    return until;
+  }
+
   /** Begins what a reader who goes through the file will want, unless it is here or on its way. */
   #readAhead(from: number, until: number): void {
+    const looking = this.#firstMissing(from, until)
+      .then((start) => this.#fetchAhead(from, start, until))
+      .finally(() => this.#running.delete(looking));
+    this.#running.add(looking);
+  }
+
+  #fetchAhead(from: number, firstMissing: number, until: number): void {
+    let start = firstMissing;
+    while (start < until && this.#recent(start) !== undefined) {
+      start += 1; // it came while the disk was asked
+    }
+    if (start >= until || this.#isStopped) {
+      return;
+    }
+    const end = segmentEnd(until);
     for (const download of this.#downloads) {
-      if (download.isOpen && download.next <= from && from < download.end) {
-        download.raiseFloor(Math.min(until, download.end));
+      if (download.isOpen && download.next <= start && start < download.end) {
+        download.readAheadTo(end);
         return;
       }
     }
-    const looking = this.#firstMissing(from, until)
-      .then((start) => {
-        if (start < until && ![...this.#downloads].some((one) => one.next <= start && start < one.end)) {
-          this.#start({ start, end: segmentEnd(until) }).raiseFloor(until);
-        }
-      })
-      .finally(() => this.#running.delete(looking));
-    this.#running.add(looking);
+    // Not before half of the window is used up: one request for many segments, not one for each.
+    if (start - from <= (until - from) / 2) {
+      this.#start({ start, end }).readAheadTo(end);
+    }
   }
 
   async #firstMissing(from: number, until: number): Promise<number> {
     const isSeen = from >= this.#seen.start && from <= this.#seen.end;
     let index = isSeen ? this.#seen.end : from;
-    while (index < until && (await this.#parts.cached.has(index))) {
+    while (index < until && (this.#recent(index) !== undefined || (await this.#parts.cached.has(index)))) {
       index += 1;
     }
     this.#seen = { start: isSeen ? this.#seen.start : from, end: index };

@@ -1,13 +1,14 @@
 // All contents that are read: one object for each, so that readers share downloads. Immutable files by their cap; a
 // version of a mutable file only by what is sure to be of that version.
-import { Readable } from 'node:stream';
-import { BLOCK_BYTES, blockCountOf, rangeOfBlock } from '../base/blocks.ts';
+import type { Readable } from 'node:stream';
+import { blockCountOf, rangeOfBlock } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import { type ByteRange, rangeLength } from '../base/ranges.ts';
-import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
+import type { ByteRange } from '../base/ranges.ts';
+import type { BlockCache } from '../cache/block-cache.ts';
 import type { Grid } from '../tahoe/grid.ts';
 import { Content } from './content.ts';
+import { type VersionSource, Versions } from './versions.ts';
 
 /** What is to be read. */
 export interface ContentSource {
@@ -28,8 +29,6 @@ export interface ContentsParts {
 
 /** Those that nobody reads are kept for what is known of how they are read. */
 const MAX_IDLE = 1_000;
-/** A version of a mutable file is kept if it can be held in memory until it is proved to be that version. */
-const MAX_MUTABLE_BYTES: number = 16 * 1024 * 1024;
 
 export class Contents {
   readonly #parts: ContentsParts;
@@ -38,9 +37,11 @@ export class Contents {
   /** Notes on the grid that a content did not fit, `cap/hash`. */
   readonly #disbelieved = new Set<string>();
   readonly #keeping = new Set<Promise<void>>();
+  readonly #versions: Versions;
 
   constructor(parts: ContentsParts) {
     this.#parts = parts;
+    this.#versions = new Versions({ ...parts, keep: (key, bytes) => this.#keep(key, bytes) });
   }
 
   get cache(): BlockCache {
@@ -57,9 +58,9 @@ export class Contents {
     return this.#disbelieved.size === 0 || !this.#disbelieved.has(`${cap}/${sha256}`);
   }
 
-  /** The bytes of an immutable content, if they are in memory already. */
-  atHand(source: ContentSource, range: ByteRange): Buffer | undefined {
-    return this.of(source).atHand(range);
+  /** The bytes of an immutable content, if they are few, and in memory or on disk. */
+  async here(source: ContentSource, range: ByteRange): Promise<Buffer | undefined> {
+    return await this.of(source).here(range);
   }
 
   /** Streams a range of an immutable content; fails rather than ends early. */
@@ -73,44 +74,28 @@ export class Contents {
     this.#open.delete(source.key);
     this.#open.set(source.key, content);
     if (known === undefined) {
-      this.#dropIdle();
+      this.#dropIdle(content);
     }
     return content;
   }
 
   /** Keeps a small content that was stored on the grid just now, in the background. */
   keepSoon(key: string, bytes: Buffer): void {
-    const keeping = this.#keep(key, bytes).finally(() => this.#keeping.delete(keeping));
+    const keeping = this.#keep(key, bytes)
+      .catch((error: unknown) => this.#parts.log.debug({ err: error }, 'a file was not kept'))
+      .finally(() => this.#keeping.delete(keeping));
     this.#keeping.add(keeping);
   }
 
-  /**
-   * Streams a range of one version of a mutable file. What is not here comes from the grid as it is there now; a whole file
-   * is kept when `isStill` says afterwards that the version was the same all the time.
-   */
-  async readVersion(
-    source: ContentSource,
-    range: ByteRange,
-    isStill: () => Promise<boolean>,
-    signal?: AbortSignal,
-  ): Promise<Readable> {
-    const { grid, cache } = this.#parts;
-    const { key, cap, sizeBytes } = source;
-    const cached = cache.content(key, sizeBytes);
-    const here = await cachedBytes(cached, range);
-    if (here !== undefined) {
-      return Readable.from(here.length > 0 ? [here] : [], { objectMode: false });
-    }
-    const stream = await grid.read(cap, range, signal);
-    const isToKeep = rangeLength(range) === sizeBytes && sizeBytes > 0 && sizeBytes <= MAX_MUTABLE_BYTES;
-    return isToKeep
-      ? Readable.from(this.#keptWhenWhole(stream, key, isStill), { objectMode: false })
-      : stream;
+  /** Streams a range of one version of a mutable file; rejects with `race` where that version is no more. */
+  async readVersion(source: VersionSource, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
+    return await this.#versions.read(source, range, signal);
   }
 
   /** Stops all downloads. */
   async stop(): Promise<void> {
     await Promise.all([...this.#open.values()].map((content) => content.stop()));
+    await this.#versions.stop();
     await Promise.all(this.#keeping);
   }
 
@@ -124,27 +109,6 @@ export class Contents {
     }
   }
 
-  async *#keptWhenWhole(
-    stream: Readable,
-    key: string,
-    isStill: () => Promise<boolean>,
-  ): AsyncGenerator<Buffer> {
-    const pieces: Buffer[] = [];
-    for await (const piece of stream as AsyncIterable<Buffer>) {
-      pieces.push(piece);
-      yield piece;
-    }
-    this.#keepVersion(key, Buffer.concat(pieces), isStill).catch((error: unknown) => {
-      this.#parts.log.debug({ err: error }, 'a version of a mutable file was not kept');
-    });
-  }
-
-  async #keepVersion(key: string, bytes: Buffer, isStill: () => Promise<boolean>): Promise<void> {
-    if (await isStill()) {
-      await this.#keep(key, bytes);
-    }
-  }
-
   #make({ key, cap, sizeBytes, notedSha256 }: ContentSource): Content {
     const { grid, cache, clock, log } = this.#parts;
     return new Content({
@@ -152,10 +116,12 @@ export class Contents {
       cache,
       clock,
       open: (range, signal) => grid.read(cap, range, signal),
-      onWhole: (sha256) => {
-        if (notedSha256 !== undefined && notedSha256 !== sha256) {
+      noted: notedSha256,
+      onOther: () => {
+        const note = `${cap}/${notedSha256}`;
+        if (!this.#disbelieved.has(note)) {
           // The cap proves its content; whoever can write a directory can note any hash in it.
-          this.#disbelieved.add(`${cap}/${notedSha256}`);
+          this.#disbelieved.add(note);
           cache.counts.add('hashMismatches');
           log.warn('a SHA-256 noted on the grid does not fit its file: the note is not believed any more');
         }
@@ -163,30 +129,14 @@ export class Contents {
     });
   }
 
-  #dropIdle(): void {
+  #dropIdle(wanted: Content): void {
     for (const [key, content] of this.#open) {
       if (this.#open.size <= MAX_IDLE) {
         return;
       }
-      if (content.isIdle) {
+      if (content !== wanted && content.isIdle) {
         this.#open.delete(key);
       }
     }
   }
-}
-
-/** All of `range`, or undefined where any of it is missing. */
-async function cachedBytes(cached: CachedContent, range: ByteRange): Promise<Buffer | undefined> {
-  const parts: Buffer[] = [];
-  for (let at = range.start; at < range.end; ) {
-    const index = Math.floor(at / BLOCK_BYTES);
-    const block = await cached.read(index);
-    if (block === undefined) {
-      return undefined;
-    }
-    const part = block.subarray(at - index * BLOCK_BYTES, range.end - index * BLOCK_BYTES);
-    parts.push(part);
-    at += part.length;
-  }
-  return Buffer.concat(parts);
 }

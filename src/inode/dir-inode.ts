@@ -15,6 +15,8 @@ import { tokenOf } from './edge.ts';
 import type { ListingSaver, Savable } from './listing-saver.ts';
 import type { ListingStore, Saved } from './listing-store.ts';
 import { isRolledBack } from './rollback.ts';
+import type { Slowness } from './slowness.ts';
+import { OWN_BYTES, weightOf } from './weight.ts';
 
 /** What all directories of a tree share. */
 export interface DirContext {
@@ -34,46 +36,6 @@ export interface DirContext {
   readonly onWeight: (dir: DirInode, moreBytes: number) => void;
 }
 
-/**
- * Whether the grid was slow or away a moment ago. Then whoever has a listing is served from it at once, and only
- * one call in the background finds out when the grid is back.
- */
-export class Slowness {
-  #untilMs = 0;
-  #isProbing = false;
-
-  isSuspected(clock: Clock): boolean {
-    return this.#isProbing || clock.monotonicMs() < this.#untilMs;
-  }
-
-  suspect(clock: Clock): void {
-    this.#untilMs = clock.monotonicMs() + SUSPICION_MS;
-  }
-
-  clear(): void {
-    this.#untilMs = 0;
-  }
-
-  /** Asks the grid by `call`, unless somebody is asking: each of many would keep a connection from others. */
-  probe(clock: Clock, call: () => Promise<unknown>): void {
-    if (!this.#isProbing) {
-      this.#isProbing = true;
-      call()
-        .then(
-          () => this.clear(),
-          (error: unknown) => isRetryable(error) && this.suspect(clock), // who asked has logged it
-        )
-        .finally(() => {
-          this.#isProbing = false;
-        });
-    }
-  }
-}
-
-const SUSPICION_MS = 5_000;
-/** Measured with 100,000 listings of ten children and ten of 10,000 (heap after gc, node 20). */
-const OWN_BYTES = 2_500;
-const CHILD_BYTES = 1_000;
 /** How long a client with a listing at hand waits for a newer one. */
 const PATIENCE_MS = 1_000;
 
@@ -105,7 +67,7 @@ export class DirInode implements DirnodePort, Savable {
   #saved: Saved | undefined;
   /** The listing that lies in the store, with its label. */
   #savedSnapshot: Snapshot | undefined;
-  #isSaving = false;
+  #saving: Promise<void> | undefined;
   #weightBytes = OWN_BYTES;
   #writer: DirnodeWriter | undefined;
 
@@ -124,7 +86,9 @@ export class DirInode implements DirnodePort, Savable {
   learn(writeCap: string | undefined): void {
     if (writeCap !== undefined && this.#writeCap === undefined) {
       this.#writeCap = writeCap;
-      this.#forget(); // a listing read with the read cap lacks the children's write caps
+      // A listing read with the read cap lacks the children's write caps; so does one that is being read.
+      this.#epoch += 1;
+      this.#forget();
     }
   }
 
@@ -153,7 +117,7 @@ export class DirInode implements DirnodePort, Savable {
     return (
       this.#refreshing === undefined &&
       this.#loading === undefined &&
-      !this.#isSaving &&
+      this.#saving === undefined &&
       !this.#context.saver.isPending(this) &&
       (this.#writer?.isIdle ?? true)
     );
@@ -197,6 +161,7 @@ export class DirInode implements DirnodePort, Savable {
   async forgetListing(): Promise<void> {
     await this.#loaded();
     this.#context.saver.forget(this);
+    await this.#saving;
     if (this.#refreshing === undefined) {
       this.#snapshot = undefined;
       this.#weigh();
@@ -206,26 +171,34 @@ export class DirInode implements DirnodePort, Savable {
     await this.#context.listings?.drop(this.dirId);
   }
 
-  /** Writes down what is at hand, so that it is at hand after a restart too. */
+  /** Writes down what is at hand, so that it is at hand after a restart too; after what is being written. */
   async save(): Promise<void> {
+    const before = this.#saving ?? Promise.resolve();
+    const saving = before
+      .then(() => this.#save())
+      .finally(() => {
+        if (this.#saving === saving) {
+          this.#saving = undefined;
+          this.#weigh(); // so that it is dropped, if only the save stood against it
+        }
+      });
+    this.#saving = saving;
+    await saving;
+  }
+
+  async #save(): Promise<void> {
     const snapshot = this.#snapshot;
     const { listings } = this.#context;
     if (snapshot === undefined || listings === undefined || !this.#isWorthSaving(snapshot)) {
       return;
     }
-    this.#isSaving = true;
-    try {
-      const listing = {
-        children: snapshot.listing.children,
-        label: snapshot.isGuess || snapshot.isSuspect ? undefined : snapshot.label,
-        hasWriteCaps: this.#writeCap !== undefined,
-      };
-      this.#saved = await listings.save(this.dirId, listing, this.#saved);
-      this.#savedSnapshot = snapshot;
-    } finally {
-      this.#isSaving = false;
-    }
-    this.#weigh(); // so that it is dropped, if only the save stood against it
+    const listing = {
+      children: snapshot.listing.children,
+      label: snapshot.isGuess || snapshot.isSuspect ? undefined : snapshot.label,
+      hasWriteCaps: this.#writeCap !== undefined,
+    };
+    this.#saved = await listings.save(this.dirId, listing, this.#saved);
+    this.#savedSnapshot = this.#saved && snapshot;
   }
 
   /** As `children`, but never older than `maxAgeMs`: for what a write rests on. */
@@ -445,9 +418,8 @@ export class DirInode implements DirnodePort, Savable {
   }
 
   #weigh(): void {
-    const { children } = this.#snapshot?.listing ?? { children: new Map<string, Child>() };
     const before = this.#weightBytes;
-    this.#weightBytes = OWN_BYTES + children.size * CHILD_BYTES;
+    this.#weightBytes = OWN_BYTES + (this.#snapshot ? weightOf(this.#snapshot.listing.children) : 0);
     this.#context.onWeight(this, this.#weightBytes - before);
   }
 

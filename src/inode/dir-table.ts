@@ -4,6 +4,7 @@
 import { FsError } from '../base/errors.ts';
 import { type Edit, samePlace } from '../edits/edit.ts';
 import { identityOf, isDirectoryCap, parseCap, readOnlyText } from '../tahoe/caps.ts';
+import type { Child } from '../tahoe/grid.ts';
 import { type DirContext, DirInode } from './dir-inode.ts';
 
 export class DirTable {
@@ -14,6 +15,7 @@ export class DirTable {
   #bytes = 0;
   /** All that are alive, also the dropped ones. */
   readonly #alive = new Map<string, WeakRef<DirInode>>();
+  readonly #ids = new WeakMap<Child, string>();
   readonly #collected = new FinalizationRegistry<string>((dirId) => {
     if (this.#alive.get(dirId)?.deref() === undefined) {
       this.#alive.delete(dirId);
@@ -38,10 +40,9 @@ export class DirTable {
     }
     const dirId = identityOf(cap);
     const writeCap = cap.kind === 'mutable' && cap.isWritable ? capText : undefined;
-    const known = this.#dirs.get(dirId) ?? this.#alive.get(dirId)?.deref();
+    const known = this.#find(dirId);
     if (known) {
       known.learn(writeCap);
-      this.#use(known);
       return known;
     }
     const dir = new DirInode(this.#context, {
@@ -81,7 +82,28 @@ export class DirTable {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#dirs.values()].map((dir) => dir.stop()));
+    // Also one that was dropped while somebody held it may be writing.
+    await Promise.all([...this.#alive.values()].map((dir) => dir.deref()?.stop()));
+  }
+
+  /** The same for a child of a listing. Its cap is taken apart once: that is four hashes, on each way of each request. */
+  ofChild(child: Child): DirInode {
+    const dirId = this.#ids.get(child);
+    const known = dirId === undefined ? undefined : this.#find(dirId);
+    if (known && (child.writeCap === undefined || known.isWritable)) {
+      return known;
+    }
+    const dir = this.get(child.writeCap ?? child.readCap ?? '');
+    this.#ids.set(child, dir.dirId);
+    return dir;
+  }
+
+  #find(dirId: string): DirInode | undefined {
+    const known = this.#dirs.get(dirId) ?? this.#alive.get(dirId)?.deref();
+    if (known) {
+      this.#use(known);
+    }
+    return known;
   }
 
   #use(dir: DirInode): void {
@@ -93,9 +115,11 @@ export class DirTable {
   }
 
   #weighed(dir: DirInode, moreBytes: number): void {
-    if (this.#dirs.get(dir.dirId) === dir) {
+    if (this.#dirs.has(dir.dirId)) {
       this.#bytes += moreBytes;
       this.#shrink(undefined);
+    } else {
+      this.#use(dir); // dropped while somebody held it, and now it takes memory again
     }
   }
 

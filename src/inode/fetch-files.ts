@@ -4,11 +4,11 @@ import type { Clock } from '../base/clock.ts';
 import { FsError, hasCode } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
 import type { TreePath } from '../base/path.ts';
-import type { BlockCache } from '../cache/block-cache.ts';
 import type { Child } from '../tahoe/grid.ts';
 import type { FetchReport } from './cache-control.ts';
 import type { Files } from './file-inode.ts';
-import type { Walked } from './walk-files.ts';
+import { childrenOf, type Walker } from './locate.ts';
+import { topOf, type Walked, type WalkTreeOptions, walkTop } from './walk-files.ts';
 
 /** A file as it is about to be fetched. */
 export interface Fetched {
@@ -17,12 +17,14 @@ export interface Fetched {
   readonly sizeBytes: number;
 }
 
-export interface FetchOptions {
-  readonly walked: AsyncIterable<Walked>;
+type OnFailed = (path: TreePath, error: unknown) => void;
+
+interface FetchOptions {
+  /** The files to fetch; what could not be walked is told to `onFailed`. */
+  readonly walk: (onFailed: OnFailed, signal: AbortSignal) => AsyncIterable<Walked>;
   /** Called for each file before it is fetched; when it throws, the whole work ends with that. */
   readonly before: (file: Fetched) => Promise<void>;
   readonly files: Files;
-  readonly cache: BlockCache;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
 }
@@ -31,11 +33,48 @@ export interface FetchOptions {
 const AT_ONCE = 4;
 const REPORT_EVERY_MS = 500;
 
+export interface FetchParts {
+  readonly walker: Walker;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly dirCacheTimeMs: number;
+}
+
+/** Fetches all below `paths`; `before` is called for each file first. What can't be listed is told, and left out. */
+export async function* fetchPaths(
+  { walker, files, clock, dirCacheTimeMs }: FetchParts,
+  paths: readonly TreePath[],
+  before: FetchOptions['before'],
+  signal: AbortSignal | undefined,
+): AsyncIterable<FetchReport> {
+  const options = { maxAgeMs: dirCacheTimeMs, isStrict: false, signal };
+  const tops = await Promise.all(paths.map((path) => topOf(walker, path, options)));
+  async function* walk(onFailed: OnFailed, stop: AbortSignal): AsyncGenerator<Walked> {
+    const children: WalkTreeOptions['childrenOf'] = async (dir) => {
+      try {
+        return await childrenOf(dir, { ...options, signal: stop });
+      } catch (error) {
+        onFailed(dir.path, error);
+        return undefined;
+      }
+    };
+    for (const top of tops) {
+      yield* walkTop(top, { walker, childrenOf: children, signal: stop });
+    }
+  }
+  yield* fetchAll({ walk, before, files, clock, signal });
+}
+
 /** Reports until all is fetched. What can't be fetched is told in a report, and the rest goes on. */
-export async function* fetchAll(options: FetchOptions): AsyncIterable<FetchReport> {
+async function* fetchAll(options: FetchOptions): AsyncIterable<FetchReport> {
   const stop = new AbortController();
-  const onAbort = (): void => stop.abort(options.signal?.reason);
+  const onAbort = (): void => {
+    stop.abort(new FsError('aborted', 'no longer wanted', { cause: options.signal?.reason }));
+  };
   options.signal?.addEventListener('abort', onAbort, { once: true });
+  if (options.signal?.aborted) {
+    onAbort();
+  }
   const work = new FetchWork(options, stop.signal);
   let failure: { readonly error: unknown } | undefined;
   let isOver = false;
@@ -49,7 +88,7 @@ export async function* fetchAll(options: FetchOptions): AsyncIterable<FetchRepor
     });
   try {
     while (!isOver) {
-      const tick = options.clock.sleep(REPORT_EVERY_MS, stop.signal).catch(() => undefined);
+      const tick = options.clock.sleep(REPORT_EVERY_MS, stop.signal).catch(() => running);
       await Promise.race([running, tick]);
       if (!isOver) {
         yield work.report(false);
@@ -95,23 +134,39 @@ class FetchWork {
   }
 
   async run(): Promise<void> {
-    for await (const { path, child } of this.#options.walked) {
-      if (child.kind === 'file') {
-        const permit = await this.#places.take(this.#signal);
-        const fetching = this.#one(path, child).finally(() => {
-          permit[Symbol.dispose]();
-          this.#fetching.delete(fetching);
-        });
-        this.#fetching.add(fetching);
+    const walked = this.#options.walk((path, error) => this.#fail(path, error), this.#signal);
+    try {
+      for await (const { path, child } of walked) {
+        if (child.kind === 'file') {
+          await this.#begin(path, child);
+        }
+        if (this.#failure) {
+          break;
+        }
       }
-      if (this.#failure) {
-        break;
-      }
+    } finally {
+      this.#isCounting = false;
+      await Promise.all(this.#fetching);
     }
-    this.#isCounting = false;
-    await Promise.all(this.#fetching);
     if (this.#failure) {
       throw this.#failure.error;
+    }
+  }
+
+  async #begin(path: TreePath, child: Child): Promise<void> {
+    const permit = await this.#places.take(this.#signal);
+    const fetching = this.#one(path, child).finally(() => {
+      permit[Symbol.dispose]();
+      this.#fetching.delete(fetching);
+    });
+    this.#fetching.add(fetching);
+  }
+
+  #fail(path: TreePath, error: unknown): void {
+    if (this.#signal.aborted || hasCode(error, 'aborted')) {
+      this.#failure ??= { error };
+    } else {
+      this.#failed.push({ path, reason: error instanceof FsError ? error.message : 'an internal error' });
     }
   }
 
@@ -136,11 +191,7 @@ class FetchWork {
       }
       this.#done.files += 1;
     } catch (error) {
-      if (this.#signal.aborted || hasCode(error, 'aborted')) {
-        this.#failure ??= { error };
-      } else {
-        this.#failed.push({ path, reason: error instanceof FsError ? error.message : 'an internal error' });
-      }
+      this.#fail(path, error);
     }
   }
 

@@ -32,8 +32,8 @@ export interface FileFacts {
 
 /** A file as it is to be read: the version that its facts are about. */
 export interface OpenedFile {
-  /** Bytes of it in `range`, if they are in memory. */
-  atHand(range: ByteRange): Buffer | undefined;
+  /** As OpenFile.here in tree.ts. */
+  here(range: ByteRange): Promise<Buffer | undefined>;
   /** Streams `range`; fails rather than ends early. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
 }
@@ -55,6 +55,7 @@ export class Files {
 
   /** What an immutable child's cap says, taken apart once. */
   readonly #sources = new WeakMap<Child, ContentSource>();
+  readonly #opened = new WeakMap<Child, OpenedFile>();
 
   constructor(
     grid: Grid,
@@ -103,11 +104,13 @@ export class Files {
   /** As `factsAtHand`, after asking the grid where it must be asked. */
   async facts(child: Child): Promise<FileFacts> {
     const atHand = this.factsAtHand(child);
-    const cap = parseCap(child.writeCap ?? child.readCap ?? '');
-    if (child.kind !== 'file' || atHand.sizeBytes !== undefined || cap.kind !== 'mutable') {
+    if (child.kind !== 'file' || atHand.sizeBytes !== undefined) {
       return atHand;
     }
-    return mutableFileFacts(child, await this.#ask(identityOf(cap), cap.text));
+    const cap = parseCap(child.writeCap ?? child.readCap ?? '');
+    return cap.kind === 'mutable'
+      ? mutableFileFacts(child, await this.#ask(identityOf(cap), cap.text))
+      : atHand;
   }
 
   /** Version of a mutable file now, asked of the grid. */
@@ -125,25 +128,35 @@ export class Files {
 
   /** The file behind `child`, to be read in the version that `facts` are about. */
   opened(child: Child, facts: FileFacts): OpenedFile {
+    const known = this.#opened.get(child);
+    if (known) {
+      return known;
+    }
     const cap = parseCap(child.readCap ?? child.writeCap ?? '');
     switch (cap.kind) {
       case 'lit':
-        return {
-          atHand: ({ start, end }) => cap.data.subarray(start, end),
+        return this.#remembered(child, {
+          here: async ({ start, end }) => cap.data.subarray(start, end),
           read: async ({ start, end }) => readableOf(cap.data.subarray(start, end)),
-        };
+        });
       case 'chk': {
         const source = this.sourceOf(child, cap);
-        return {
-          atHand: (range) => this.#contents.atHand(source, range),
+        return this.#remembered(child, {
+          here: (range) => this.#contents.here(source, range),
           read: async (range, signal) => this.#contents.read(source, range, signal),
-        };
+        });
       }
       case 'mutable':
-        return { atHand: () => undefined, read: this.#mutableReader(cap, facts) };
+        return { here: async () => undefined, read: this.#mutableReader(cap, facts) };
       default:
         throw new FsError('denied', 'the file has no cap to read it by');
     }
+  }
+
+  /** What never changes is put together once. */
+  #remembered(child: Child, opened: OpenedFile): OpenedFile {
+    this.#opened.set(child, opened);
+    return opened;
   }
 
   /** Bytes of the file behind `child`, in the version of now. */
@@ -176,14 +189,16 @@ export class Files {
     return source;
   }
 
-  #mutableReader(cap: Cap, { version, sizeBytes }: FileFacts): OpenedFile['read'] {
+  #mutableReader(cap: Cap, { version, sizeBytes = 0 }: FileFacts): OpenedFile['read'] {
     const { text } = cap;
-    if (version === undefined || sizeBytes === undefined) {
-      return (range, signal) => this.#grid.read(text, range, signal);
-    }
-    const source = { key: versionKey(cap, version), cap: text, sizeBytes, notedSha256: undefined };
-    const isStill = async (): Promise<boolean> => (await this.version(text)) === version;
-    return (range, signal) => this.#contents.readVersion(source, range, isStill, signal);
+    const key = version === undefined ? undefined : versionKey(cap, version);
+    // Of several versions at once one is read, nobody knows which: its length is all that can be looked at.
+    const isStill = async (): Promise<boolean> =>
+      version === undefined
+        ? (await this.#grid.mutableSize(text)) === sizeBytes
+        : (await this.version(text)) === version;
+    const source = { key, cap: text, sizeBytes, isStill, onChanged: () => this.forget(text) };
+    return (range, signal) => this.#contents.readVersion(source, range, signal);
   }
 
   #ask(id: string, cap: string): Promise<MutableFacts> {

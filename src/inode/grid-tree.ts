@@ -15,7 +15,6 @@ import type { Child, Grid, GridSpace } from '../tahoe/grid.ts';
 import { CacheKeeper } from './cache-keeper.ts';
 import { Contents } from './contents.ts';
 import { describeChild, describeRoot, placeIdOf } from './describe.ts';
-import { Slowness } from './dir-inode.ts';
 import { DirTable } from './dir-table.ts';
 import { DirectoryViews } from './directory-views.ts';
 import { Files } from './file-inode.ts';
@@ -29,6 +28,7 @@ import { OpenHandles } from './open-handles.ts';
 import type { Pins } from './pins.ts';
 import { existing, Places } from './places.ts';
 import { setProperties } from './set-properties.ts';
+import { Slowness } from './slowness.ts';
 import { Transfers } from './transfers.ts';
 import type {
   Changed,
@@ -69,6 +69,8 @@ export interface GridTreeOptions {
   readonly retries: number;
   readonly isSoleWriter: boolean;
   readonly isReadOnly: boolean;
+  /** With what every change is refused, where one could not be kept safely. */
+  readonly writeRefusal?: FsError | undefined;
 }
 
 /** Answered changes are looked after in so many directories at once, or a hung grid would leave no call for clients. */

@@ -5,6 +5,8 @@ import { Limiter } from '../base/limiter.ts';
 
 /** Somebody whose listing is to be saved. */
 export interface Savable {
+  /** What its listing takes of the memory, estimated. */
+  readonly weightBytes: number;
   /** Saves what is there now. Never rejects. */
   save(): Promise<void>;
 }
@@ -13,11 +15,12 @@ export interface Savable {
 const QUIET_MS = 1_000;
 const LATEST_MS = 10_000;
 const AT_ONCE = 4;
-/** Each holds a listing in memory. A grid is slower than the store; where it isn't, the surplus is not saved. */
-const MAX_PENDING = 2_000;
+/** Held in memory for this. A grid is slower than the store; where it isn't, the surplus is not saved. */
+const MAX_PENDING_BYTES: number = 32 * 1024 * 1024;
 
 interface Pending {
   readonly latestMs: number;
+  readonly bytes: number;
   timer: Disposable;
 }
 
@@ -26,6 +29,8 @@ export class ListingSaver {
   readonly #pending = new Map<Savable, Pending>();
   readonly #turn = new Limiter(AT_ONCE);
   readonly #running = new Set<Promise<void>>();
+  /** Of what waits and what runs. */
+  #bytes = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,13 +40,16 @@ export class ListingSaver {
   changed(savable: Savable): void {
     const nowMs = this.#clock.monotonicMs();
     const before = this.#pending.get(savable);
-    if (before === undefined && this.#pending.size + this.#running.size >= MAX_PENDING) {
+    if (before === undefined && this.#bytes >= MAX_PENDING_BYTES) {
       return;
     }
-    before?.timer[Symbol.dispose]();
+    this.forget(savable);
     const latestMs = before?.latestMs ?? nowMs + LATEST_MS;
     const delayMs = Math.max(0, Math.min(QUIET_MS, latestMs - nowMs));
-    this.#pending.set(savable, { latestMs, timer: this.#clock.after(delayMs, () => this.#start(savable)) });
+    const bytes = savable.weightBytes;
+    this.#bytes += bytes;
+    const timer = this.#clock.after(delayMs, () => this.#start(savable));
+    this.#pending.set(savable, { latestMs, bytes, timer });
   }
 
   isPending(savable: Savable): boolean {
@@ -50,8 +58,12 @@ export class ListingSaver {
 
   /** There is nothing to save any more. */
   forget(savable: Savable): void {
-    this.#pending.get(savable)?.timer[Symbol.dispose]();
-    this.#pending.delete(savable);
+    const pending = this.#pending.get(savable);
+    if (pending !== undefined) {
+      pending.timer[Symbol.dispose]();
+      this.#pending.delete(savable);
+      this.#bytes -= pending.bytes;
+    }
   }
 
   /** Saves all that waits, and waits for what runs. */
@@ -64,7 +76,12 @@ export class ListingSaver {
 
   #start(savable: Savable): void {
     this.forget(savable);
-    const running = this.#save(savable).finally(() => this.#running.delete(running));
+    const bytes = savable.weightBytes;
+    this.#bytes += bytes;
+    const running = this.#save(savable).finally(() => {
+      this.#running.delete(running);
+      this.#bytes -= bytes;
+    });
     this.#running.add(running);
   }
 

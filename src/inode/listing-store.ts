@@ -6,7 +6,8 @@
 //
 // Write caps lie in `sealed`, under a key that only the root's write cap gives: the store as a whole opens with the
 // read cap. New pages are written first, under ids of their own, then the head, together with the end of the old ones:
-// a crash between the two leaves the old listing whole.
+// a crash between the two leaves the old listing whole. Pages that no head names, left by such a crash, are looked for
+// once for each directory and process, at its first save.
 import { yieldToLoop } from '../base/clock.ts';
 import { FsError, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -34,6 +35,8 @@ export interface KeptListing {
 /** What lies in the store of one listing; handed back with the next save. */
 export interface Saved {
   readonly pages: readonly Page[];
+  /** No other pages lie there. */
+  readonly isSwept: boolean;
 }
 
 interface Head {
@@ -58,7 +61,7 @@ interface StoredPage {
 const FORMAT = 1;
 /** 256 children come to some 130 KiB. */
 const PAGES_A_COMMIT = 4;
-const NOTHING_SAVED: Saved = { pages: [] };
+const NOTHING_SAVED: Saved = { pages: [], isSwept: false };
 
 export class ListingStore {
   readonly #store: MetaStore;
@@ -84,22 +87,32 @@ export class ListingStore {
     }
   }
 
-  /** Resolves to what lies in the store now; to `before` where it could not be written, which is logged. */
-  async save(dirId: string, listing: KeptListing, before: Saved | undefined): Promise<Saved> {
+  /**
+   * Resolves to what lies in the store now. Undefined where the listing was not written: that is logged, what lies there
+   * is whole or absent, and the next save must begin anew. Of one directory only one call may run.
+   */
+  async save(dirId: string, listing: KeptListing, before: Saved | undefined): Promise<Saved | undefined> {
     try {
+      if (before === undefined && isOfNewer(await this.#head(dirId))) {
+        return undefined; // it is left to that program
+      }
       return await this.#save(dirId, listing, before ?? NOTHING_SAVED);
     } catch (error) {
       this.#log.warn({ dir: dirId, err: error }, 'a listing could not be kept on disk');
-      return before ?? NOTHING_SAVED;
+      return undefined;
     }
   }
 
   /** Never throws: what can't be dropped is overwritten or dropped later. */
   async drop(dirId: string): Promise<void> {
     try {
-      const head = (await this.#store.get(headKey(dirId)).catch(() => undefined))?.value as Head | undefined;
-      const pages = (head?.pages ?? []).map(({ id }) => ({ key: pageKey(dirId, id), value: undefined }));
-      await this.#store.commit([{ key: headKey(dirId), value: undefined }, ...pages]);
+      const head = await this.#head(dirId);
+      if (isOfNewer(head)) {
+        return;
+      }
+      const named = (head?.pages ?? []).map(({ id }) => pageKey(dirId, id));
+      const keys = new Set([headKey(dirId), ...named, ...(await this.#pagesThere(dirId))]);
+      await this.#store.commit([...keys].map((key) => ({ key, value: undefined })));
     } catch (error) {
       this.#log.debug({ dir: dirId, err: error }, 'a kept listing could not be dropped');
     }
@@ -107,8 +120,8 @@ export class ListingStore {
 
   async #load(dirId: string): Promise<{ readonly listing: KeptListing; readonly saved: Saved } | undefined> {
     const head = (await this.#store.get(headKey(dirId)))?.value as Head | undefined;
-    if (head === undefined || head.format > FORMAT) {
-      return undefined; // of a newer program: it is left to that one
+    if (head === undefined || isOfNewer(head)) {
+      return undefined;
     }
     const isToOpen = head.hasWriteCaps && this.#codec !== undefined;
     const children = new Map<string, Child>();
@@ -136,7 +149,7 @@ export class ListingStore {
       await yieldToLoop();
     }
     const listing = { children, label: head.label ?? undefined, hasWriteCaps: isToOpen };
-    return { listing, saved: { pages } };
+    return { listing, saved: { pages, isSwept: false } };
   }
 
   async #save(dirId: string, listing: KeptListing, before: Saved): Promise<Saved> {
@@ -145,6 +158,15 @@ export class ListingStore {
     const kept = new Set(before.pages.map(({ id }) => id));
     const fresh = pages.filter(({ id }) => !kept.has(id));
     const now = new Set(pages.map(({ id }) => id));
+    const old = new Set([...kept].map((id) => pageKey(dirId, id)));
+    if (!before.isSwept) {
+      for (const key of await this.#pagesThere(dirId)) {
+        old.add(key);
+      }
+    }
+    for (const id of now) {
+      old.delete(pageKey(dirId, id));
+    }
     const head: Head = {
       format: FORMAT,
       label: label ?? null,
@@ -154,7 +176,7 @@ export class ListingStore {
     };
     const last: RecordChange[] = [
       { key: headKey(dirId), value: head },
-      ...[...kept].filter((id) => !now.has(id)).map((id) => ({ key: pageKey(dirId, id), value: undefined })),
+      ...[...old].map((key) => ({ key, value: undefined })),
     ];
     const written: string[] = [];
     try {
@@ -175,7 +197,35 @@ export class ListingStore {
       await this.#store.commit(written.map((key) => ({ key, value: undefined }))).catch(() => undefined);
       throw error;
     }
-    return { pages };
+    return { pages, isSwept: true };
+  }
+
+  /** Undefined also where it does not open: it is overwritten then, or dropped. */
+  async #head(dirId: string): Promise<Head | undefined> {
+    try {
+      return (await this.#store.get(headKey(dirId)))?.value as Head | undefined;
+    } catch (error) {
+      if (hasCode(error, 'corrupt')) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** The keys of all pages of a directory, whether a head names them or not; up to the first that does not open. */
+  async #pagesThere(dirId: string): Promise<readonly string[]> {
+    const keys: string[] = [];
+    try {
+      for await (const { key } of this.#store.scan(`listing-page/${dirId}/`)) {
+        keys.push(key);
+        await yieldToLoop();
+      }
+    } catch (error) {
+      if (!hasCode(error, 'corrupt')) {
+        throw error;
+      }
+    }
+    return keys;
   }
 
   #stored(page: Page, key: string): StoredPage {
@@ -193,6 +243,10 @@ export class ListingStore {
   #opened(sealed: string, key: string): ReadonlyArray<string | null> {
     return JSON.parse(this.#codec?.open(sealed, key) ?? '[]') as Array<string | null>;
   }
+}
+
+function isOfNewer(head: Head | undefined): boolean {
+  return head !== undefined && head.format > FORMAT;
 }
 
 function headKey(dirId: string): string {

@@ -70,7 +70,7 @@ export function enter(walker: Walker, from: WalkedDir, name: string, child: Chil
   if (child.kind !== 'directory' || cap === undefined) {
     throw new FsError('not-directory', `not a directory: ${showPath([...from.path, name])}`);
   }
-  const dir = walker.dirs.get(cap);
+  const dir = walker.dirs.ofChild(child);
   const isLoop = from.trail.has(dir.dirId);
   return {
     path: [...from.path, name],

@@ -55,23 +55,30 @@ export class Pins {
     await this.#store.commit(paths.map((path) => ({ key: keyOf(path), value: undefined })));
   }
 
-  /** Keeps one more content. `no-space` where pinned contents would come to more than half the cache. */
+  /** Keeps one more content. `no-space` where pinned contents would take more than half of the cache. */
   async keep(key: string, sizeBytes: number): Promise<void> {
     if (this.#cache.pinned.has(key)) {
       return;
     }
-    if (this.#cache.pinnedBytes + sizeBytes > this.#cache.maxPinnedBytes) {
+    if (!this.#cache.pin(key, sizeBytes)) {
       throw new FsError('no-space', 'pinned contents would take more than half of the cache', {
         hint: 'unpin something, or raise --cache-max-size',
       });
     }
-    await this.#store.commit([{ key: `${CONTENTS}${key}`, value: { sizeBytes } }]);
-    this.#cache.pin(key, sizeBytes);
+    try {
+      await this.#store.commit([{ key: `${CONTENTS}${key}`, value: { sizeBytes } }]);
+    } catch (error) {
+      this.#cache.unpin(key); // what isn't on stable storage is tried again
+      throw error;
+    }
   }
 
   /** Lets go of all contents but those in `keys`. */
   async keepOnly(keys: ReadonlySet<string>): Promise<void> {
     const gone = [...this.#cache.pinned.keys()].filter((key) => !keys.has(key));
+    if (gone.length === 0) {
+      return;
+    }
     for (const key of gone) {
       this.#cache.unpin(key);
     }

@@ -4,9 +4,9 @@ import { FsError, hasCode } from '../base/errors.ts';
 import { lastName, showPath, type TreePath } from '../base/path.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { describeChild } from './describe.ts';
-import type { Slowness } from './dir-inode.ts';
 import type { Files } from './file-inode.ts';
 import { locate, type Place, type Walker, type WalkOptions } from './locate.ts';
+import type { Slowness } from './slowness.ts';
 import type { ChangeOptions, Resource } from './tree.ts';
 
 export interface PlacesParts {
@@ -16,6 +16,8 @@ export interface PlacesParts {
   readonly clock: Clock;
   readonly dirCacheTimeMs: number;
   readonly isSoleWriter: boolean;
+  /** With what every change is refused, where one could not be kept safely. */
+  readonly writeRefusal?: FsError | undefined;
 }
 
 /** A change rests on listings at most so old, for the way to its directory; the directory itself is always asked. */
@@ -48,7 +50,10 @@ export class Places {
    * goes elsewhere before that, is looked at anew.
    */
   async toChange(path: TreePath, options: ChangeOptions, isSource = false): Promise<Place> {
-    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter } = this.#parts;
+    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter, writeRefusal } = this.#parts;
+    if (writeRefusal) {
+      throw writeRefusal;
+    }
     const way: WalkOptions = {
       maxAgeMs: isSoleWriter ? dirCacheTimeMs : WAY_MAX_AGE_MS,
       isStrict: true,

@@ -61,8 +61,8 @@ export interface DirectoryView {
 export interface OpenFile {
   /** With size and ETag known. */
   readonly resource: Resource & { readonly sizeBytes: number };
-  /** Bytes in `range` (within the file), if they lie in memory in one piece. */
-  atHand(range: ByteRange): Buffer | undefined;
+  /** All bytes in `range` (within the file) at once, if they are few and need no grid. */
+  here(range: ByteRange): Promise<Buffer | undefined>;
   /** Bytes in `range` (within the file). Fails rather than ends early. The caller reads to the end or destroys. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
 }

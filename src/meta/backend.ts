@@ -4,12 +4,15 @@
 // Keyv swallows a failing store's errors unless told otherwise, its setMany loops, its iterator skips; and BEGIN
 // through the adapter mixes callers. So: throwOnErrors, reads by Keyv, scans and writes as single statements.
 // Nobody else in this process may open the file with `fs`: closing such a descriptor drops SQLite's POSIX locks.
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
 import { Keyv } from 'keyv';
 import { syncFolder } from '../base/atomic-file.ts';
 import { FsError, systemCode } from '../base/errors.ts';
+import { engineError, isDamage, openError } from './engine-errors.ts';
+import { folderError } from './folder-error.ts';
+import { pidFile, suspect } from './store-files.ts';
 
 export interface StoredRow {
   readonly key: string;
@@ -32,6 +35,8 @@ export interface Backend {
    * else false. When it rejects it may have been done all the same.
    */
   write(puts: Rows, guards: Rows): Promise<boolean>;
+  /** Reads all pages; false where one is damaged, or rows and index don't tell the same. */
+  isWhole(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -65,7 +70,7 @@ export async function openAdapter(adapter: KeyvSqlite, file: string | undefined)
     useKeyPrefix: false,
     deserialize: <T>(value: string) => ({ value: value as T }), // the text is our own format, not Keyv's
   });
-  const backend = new SqliteBackend(adapter, keyv, file && pidFile(file));
+  const backend = new SqliteBackend(adapter, keyv, file);
   let isConnected = false;
   try {
     // The adapter connects by itself, and a failure that nobody awaits would end the process.
@@ -95,12 +100,12 @@ const RANGE = `SELECT key,value FROM ${TABLE} WHERE key >= ?1 AND key < ?2 ORDER
 class SqliteBackend implements Backend {
   readonly #adapter: KeyvSqlite;
   readonly #keyv: Keyv<string>;
-  readonly #pidFile: string | undefined;
+  readonly #file: string | undefined;
 
-  constructor(adapter: KeyvSqlite, keyv: Keyv<string>, pidFile: string | undefined) {
+  constructor(adapter: KeyvSqlite, keyv: Keyv<string>, file: string | undefined) {
     this.#adapter = adapter;
     this.#keyv = keyv;
-    this.#pidFile = pidFile;
+    this.#file = file;
   }
 
   async prepare(isFile: boolean): Promise<void> {
@@ -137,21 +142,33 @@ class SqliteBackend implements Backend {
   }
 
   async get(key: string): Promise<string | undefined> {
-    return await engine('read', () => this.#keyv.get(key));
+    return await this.#engine('read', () => this.#keyv.get(key));
   }
 
   async range(from: string, to: string, limit: number): Promise<StoredRow[]> {
-    return (await engine('read', () => this.#query(RANGE, from, to, limit))) as StoredRow[];
+    return (await this.#engine('read', () => this.#query(RANGE, from, to, limit))) as StoredRow[];
   }
 
   async write(puts: Rows, guards: Rows): Promise<boolean> {
     const parameters = [JSON.stringify([...puts]), JSON.stringify([...guards])];
-    return (await engine('write', () => this.#query(WRITE, ...parameters))).length > 0;
+    return (await this.#engine('write', () => this.#query(WRITE, ...parameters))).length > 0;
+  }
+
+  async isWhole(): Promise<boolean> {
+    try {
+      return (await this.#engine('read', () => this.#pragma('integrity_check(1)'))) === 'ok';
+    } catch (error) {
+      if (isDamage(error)) {
+        return false;
+      }
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
-    if (this.#pidFile !== undefined) {
-      await rm(this.#pidFile, { force: true }); // while the store is still ours
+    if (this.#file !== undefined) {
+      // While the store is still ours. A disk that fails must not keep it open: one left over spoils a message only.
+      await rm(pidFile(this.#file), { force: true }).catch(() => undefined);
     }
     await this.#keyv.disconnect();
   }
@@ -165,10 +182,21 @@ class SqliteBackend implements Backend {
     const [row] = await this.#query(`PRAGMA ${pragma}`);
     return row === undefined ? undefined : Object.values(row as object)[0];
   }
-}
 
-function pidFile(file: string): string {
-  return `${file}.pid`;
+  async #engine<T>(verb: 'read' | 'write', call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (cause) {
+      const error = engineError(
+        `the metadata store can not be ${verb === 'read' ? 'read' : 'written'}`,
+        cause,
+      );
+      if (isDamage(error) && this.#file !== undefined) {
+        await suspect(this.#file);
+      }
+      throw error;
+    }
+  }
 }
 
 /** SQLite would let others read it; its -wal takes over the mode. A file that is there isn't touched. */
@@ -179,67 +207,7 @@ async function makePrivateFile(file: string): Promise<void> {
     await syncFolder(dirname(file));
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') {
-      throw cantOpen(file, error);
+      throw folderError(`${file} can not be opened for writing`, error);
     }
-  }
-}
-
-/** True where a disk failed: what is written after that can't be trusted to last. */
-export function isDiskFailure(error: unknown): boolean {
-  return error instanceof FsError && systemCode(error.cause) === 'SQLITE_IOERR';
-}
-
-async function engine<T>(verb: 'read' | 'write', call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw engineError(`the metadata store can not be ${verb === 'read' ? 'read' : 'written'}`, error);
-  }
-}
-
-function engineError(message: string, cause: unknown): FsError {
-  switch (systemCode(cause)) {
-    case 'SQLITE_FULL':
-      return new FsError('no-space', 'the disk of the cache directory is full', { cause });
-    case 'SQLITE_NOTADB':
-    case 'SQLITE_CORRUPT':
-      return new FsError('corrupt', 'the metadata store is damaged', { cause });
-    default:
-      return new FsError('unavailable', message, { cause });
-  }
-}
-
-function cantOpen(file: string, cause: unknown): FsError {
-  return new FsError('bad-config', `${file} can not be opened for writing`, { cause });
-}
-
-async function openError(file: string, error: unknown): Promise<FsError> {
-  if (error instanceof FsError) {
-    return error;
-  }
-  switch (systemCode(error)) {
-    case 'SQLITE_BUSY': {
-      const pid = await readFile(pidFile(file), 'utf8').then(
-        (text) => ` (process ${text.trim()})`,
-        () => '', // only the message is poorer
-      );
-      return new FsError(
-        'unavailable',
-        `the cache directory is used by another tahoe-webdav${pid}: ${dirname(file)}`,
-        { hint: 'stop the other one, or choose another --cache-dir', cause: error },
-      );
-    }
-    case 'SQLITE_NOTADB':
-    case 'SQLITE_CORRUPT':
-      return new FsError('corrupt', `${file} is damaged`, {
-        hint: 'move it aside together with its -wal file, and keep both: they note changes that are not on the grid yet',
-        cause: error,
-      });
-    case 'SQLITE_CANTOPEN':
-    case 'SQLITE_READONLY':
-    case 'SQLITE_PERM':
-      return cantOpen(file, error);
-    default:
-      return engineError(`${file} can not be opened`, error);
   }
 }

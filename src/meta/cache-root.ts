@@ -1,17 +1,20 @@
 // The folder of one root below the cache directory: its id, its salt, its keys. Another root's folder has another
 // id and other keys; nothing in it is ever touched.
 //
-//   <cache-dir>/<root id>/salt            32 random bytes, made once and never replaced
+//   <cache-dir>/<root id>/lock.sqlite     empty: who has it open has the folder
+//   <cache-dir>/<root id>/salt            32 random bytes, made once; replaced only when all that it sealed was given up
 //   <cache-dir>/<root id>/local.sqlite    what this gateway alone needs: edits
 //   <cache-dir>/<root id>/shared.sqlite   what several gateways on one tree share: locks
+//   <cache-dir>/<root id>/*.id            which store that was at the last start
 import { access, chmod, link, mkdir, open, readFile, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncFolder } from '../base/atomic-file.ts';
 import { encodeBase32 } from '../base/base32.ts';
 import { FsError, systemCode } from '../base/errors.ts';
 import { hmac } from '../seal/hash.ts';
 import { deriveKey } from '../seal/keys.ts';
 import { randomBytes, randomId } from '../seal/random.ts';
+import { folderError } from './folder-error.ts';
 
 export interface CacheRootOptions {
   readonly cacheDir: string;
@@ -47,17 +50,60 @@ export function rootIdOf(readSecret: Buffer, storageIndex: string): string {
   return encodeBase32(hmac(key, storageIndex).subarray(0, ID_BYTES));
 }
 
+/** Where all that is kept of a root lies. */
+export function rootFolderOf({ cacheDir, readSecret, storageIndex }: CacheRootOptions): string {
+  return join(cacheDir, rootIdOf(readSecret, storageIndex));
+}
+
+/** The same, made at the first start and open to its owner only. */
+export async function makeRootFolder(options: CacheRootOptions): Promise<string> {
+  const folder = rootFolderOf(options);
+  try {
+    await makeFolders(folder);
+    await chmod(folder, 0o700);
+  } catch (error) {
+    throw folderError(`the cache directory ${folder} can not be made`, error);
+  }
+  return folder;
+}
+
+/** Node's own `recursive` says `not found` for every reason that it does not know, a read-only disk among them. */
+async function makeFolders(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') {
+      return;
+    }
+    if (code !== 'ENOENT' || dirname(folder) === folder) {
+      throw error;
+    }
+    await makeFolders(dirname(folder));
+    await makeFolders(folder);
+  }
+}
+
+/** What is wrong with the salt of a folder that was in use; undefined where it is whole, or not needed yet. */
+export async function saltLoss(folder: string): Promise<FsError | undefined> {
+  const file = join(folder, 'salt');
+  const salt = await readIfThere(file);
+  if (salt !== undefined) {
+    return salt.length === SALT_BYTES ? undefined : wrongLength(file, salt);
+  }
+  for (const name of ['local.sqlite', 'dirty', 'blocks']) {
+    if (await isThere(join(folder, name))) {
+      return goneSalt(file);
+    }
+  }
+  return undefined;
+}
+
 /** Makes the folder and its salt at the first start. `corrupt` where the salt is damaged: it is never replaced. */
 export async function openCacheRoot(options: CacheRootOptions): Promise<CacheRoot> {
   const { readSecret, writeSecret } = options;
   const rootId = rootIdOf(readSecret, options.storageIndex);
-  const folder = join(options.cacheDir, rootId);
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await chmod(folder, 0o700);
-  } catch (error) {
-    throw badFolder(`the cache directory ${folder} can not be made`, error);
-  }
+  const folder = await makeRootFolder(options);
   const salt = await ownSalt(folder);
   return {
     rootId,
@@ -73,9 +119,7 @@ async function ownSalt(folder: string): Promise<Buffer> {
   const file = join(folder, 'salt');
   const salt = (await readIfThere(file)) ?? (await makeSalt(folder, file));
   if (salt.length !== SALT_BYTES) {
-    throw new FsError('corrupt', `${file} has ${salt.length} bytes, a salt has ${SALT_BYTES}`, {
-      hint: LOST_SALT,
-    });
+    throw wrongLength(file, salt);
   }
   return salt;
 }
@@ -83,7 +127,7 @@ async function ownSalt(folder: string): Promise<Buffer> {
 /** Whole or absent after a crash; of two processes that start at once both get the salt of the first. */
 async function makeSalt(folder: string, file: string): Promise<Buffer> {
   if (await isThere(join(folder, 'local.sqlite'))) {
-    throw new FsError('corrupt', `${file} is gone`, { hint: LOST_SALT });
+    throw goneSalt(file);
   }
   const temporary = `${file}.${randomId()}.tmp`;
   const handle = await open(temporary, 'wx', 0o600);
@@ -98,7 +142,7 @@ async function makeSalt(folder: string, file: string): Promise<Buffer> {
     await syncFolder(folder);
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') {
-      throw badFolder(`${file} can not be made`, error);
+      throw folderError(`${file} can not be made`, error);
     }
   } finally {
     await unlink(temporary);
@@ -113,7 +157,7 @@ async function readIfThere(file: string): Promise<Buffer | undefined> {
     if (systemCode(error) === 'ENOENT') {
       return undefined;
     }
-    throw badFolder(`${file} can not be read`, error);
+    throw folderError(`${file} can not be read`, error);
   }
 }
 
@@ -125,6 +169,12 @@ async function isThere(file: string): Promise<boolean> {
   );
 }
 
-function badFolder(message: string, cause: unknown): FsError {
-  return new FsError('bad-config', message, { cause });
+function wrongLength(file: string, salt: Buffer): FsError {
+  return new FsError('corrupt', `${file} has ${salt.length} bytes, a salt has ${SALT_BYTES}`, {
+    hint: LOST_SALT,
+  });
+}
+
+function goneSalt(file: string): FsError {
+  return new FsError('corrupt', `${file} is gone`, { hint: LOST_SALT });
 }

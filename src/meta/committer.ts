@@ -4,8 +4,9 @@
 // A write that fails is followed by a look at what is there, because the failure may come after the fact. When the
 // disk has failed nothing is written any more until the store is opened again: a second fsync would answer well for
 // pages that the kernel has dropped.
-import { FsError } from '../base/errors.ts';
-import { type Backend, isDiskFailure, type Rows } from './backend.ts';
+import { FsError, hasCode } from '../base/errors.ts';
+import type { Backend, Rows } from './backend.ts';
+import { isDiskFailure } from './engine-errors.ts';
 
 interface Waiting {
   readonly puts: Rows;
@@ -17,14 +18,21 @@ interface Waiting {
 /** SQLite takes 10 to 20 ms for 1,000 rows, and whoever comes after waits as long. */
 const MAX_MERGED_ROWS = 1_000;
 
+/** Frees disk for a write that found none; false where nothing could be freed. Rejects never. */
+export type MakeRoom = () => Promise<boolean>;
+
+export const nothingToGiveUp: MakeRoom = async () => false;
+
 export class Committer {
   readonly #backend: Backend;
+  readonly #makeRoom: MakeRoom;
   readonly #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #diskFailure: unknown;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, makeRoom: MakeRoom = nothingToGiveUp) {
     this.#backend = backend;
+    this.#makeRoom = makeRoom;
   }
 
   /** `puts` is not empty. Durable when it resolves to true; false when a guard does not hold. */
@@ -44,7 +52,7 @@ export class Committer {
     for (let first = this.#waiting.shift(); first; first = this.#waiting.shift()) {
       const batch = [first, ...this.#takeCompanions(first)];
       try {
-        const isDone = await this.#write(merged(batch), first.guards);
+        const isDone = await this.#writeWithRoom(merged(batch), first.guards);
         for (const commit of batch) {
           commit.resolve(isDone);
         }
@@ -67,6 +75,19 @@ export class Committer {
       return guards.size > 0 || rows > MAX_MERGED_ROWS;
     });
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+  }
+
+  /** A full disk must not keep records from being deleted. */
+  async #writeWithRoom(puts: Rows, guards: Rows): Promise<boolean> {
+    try {
+      return await this.#write(puts, guards);
+    } catch (error) {
+      const isWorthAnother = hasCode(error, 'no-space') && !error.outcomeUnknown && (await this.#makeRoom());
+      if (!isWorthAnother) {
+        throw error;
+      }
+      return await this.#write(puts, guards);
+    }
   }
 
   async #write(puts: Rows, guards: Rows): Promise<boolean> {

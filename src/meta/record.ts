@@ -10,7 +10,7 @@
 //                       its place "record", version, mount id and key, a NUL between each
 //
 // Sealing the same value twice gives two texts: guards compare the text that was read.
-import { FsError, internalError } from '../base/errors.ts';
+import { FsError, hasCode, internalError } from '../base/errors.ts';
 import { open, seal } from '../seal/box.ts';
 import { hmac } from '../seal/hash.ts';
 import { deriveKey } from '../seal/keys.ts';
@@ -68,6 +68,22 @@ export class RecordCodec {
     const body = open(hmac(this.#recordKey, storedKey), bytes.subarray(1), this.#place(storedKey));
     const [key, value] = JSON.parse(body.toString()) as [string, unknown];
     return { key, value, stamp: stored };
+  }
+
+  /** False where the record is damaged; one of a newer program is not judged. */
+  isSound(storedKey: string, stored: string): boolean {
+    if ((Buffer.from(stored.slice(0, 4), 'base64')[0] ?? 0) > VERSION) {
+      return true;
+    }
+    try {
+      this.decode(storedKey, stored);
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'corrupt')) {
+        return false;
+      }
+      throw error;
+    }
   }
 
   #hidden(kind: string, parts: readonly string[]): string {

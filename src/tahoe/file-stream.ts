@@ -83,24 +83,32 @@ export class FileStream extends Readable {
       this.destroy(new FsError('corrupt', 'the node sent more than was asked for', { op: 'read' }));
       return;
     }
-    const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     if (this.#position === end) {
       this.#body = undefined; // it ends by itself, and its connection is used again
-      this.push(all);
+      this.#give(this.#held);
+      this.#give(bytes);
       this.push(null);
       return;
     }
-    const safe = Math.max(0, all.length - COMPLAINT.length);
-    this.#held = Buffer.from(all.subarray(safe));
+    // What is held back is a copy, the rest is passed on as it came: copying all of it costs more than reading it.
+    const keepsOld = Math.max(0, COMPLAINT.length - bytes.length);
+    const old = this.#held.subarray(0, Math.max(0, this.#held.length - keepsOld));
+    const safe = Math.max(0, bytes.length - COMPLAINT.length);
+    this.#held = Buffer.concat([this.#held.subarray(old.length), bytes.subarray(safe)]);
     if (this.#held.equals(COMPLAINT)) {
       this.#suspect();
     }
-    if (safe > 0) {
+    if (old.length + safe > 0) {
       this.#tries = 0;
-      if (!this.push(all.subarray(0, safe))) {
+      const mayGoOn = this.#give(old);
+      if (!this.#give(bytes.subarray(0, safe)) || !mayGoOn) {
         this.#body?.pause();
       }
     }
+  }
+
+  #give(bytes: Buffer): boolean {
+    return bytes.length === 0 || this.push(bytes);
   }
 
   #suspect(): void {

@@ -44,6 +44,10 @@ export interface Call {
   status: number | undefined;
   /** Body bytes that came from the client so far. */
   bodyBytes: number;
+  /** Body bytes that came from the node so far. */
+  answerBytes: number;
+  /** Answered, broken off, or given up by the client. */
+  isOver: boolean;
 }
 
 export interface FaultyProxy extends AsyncDisposable {
@@ -188,10 +192,21 @@ class HttpProxy implements FaultyProxy {
     const method = req.method ?? '';
     const url = req.url ?? '';
     const fault = this.#faultFor(method, url);
-    const call: Call = { method, url, fault: fault?.do, status: undefined, bodyBytes: 0 };
+    const call: Call = {
+      method,
+      url,
+      fault: fault?.do,
+      status: undefined,
+      bodyBytes: 0,
+      answerBytes: 0,
+      isOver: false,
+    };
     this.calls.push(call);
     req.on('error', () => undefined); // a client that goes away: seen as `close` on the answer
     res.on('error', () => undefined);
+    res.on('close', () => {
+      call.isOver = true;
+    });
     switch (fault?.do) {
       case 'reset':
         req.socket.resetAndDestroy();
@@ -228,6 +243,9 @@ class HttpProxy implements FaultyProxy {
     onward.on('error', () => req.socket.destroy());
     onward.on('response', (answer) => {
       call.status = answer.statusCode;
+      answer.on('data', (bytes: Buffer) => {
+        call.answerBytes += bytes.length;
+      });
       void this.#answer(answer, req, res, fault).catch(() => req.socket.destroy());
     });
     res.on('close', () => {

@@ -163,7 +163,7 @@ export class MemoryTree implements Tree {
     const { bytes } = node;
     return {
       resource: { ...this.#resource(node, path), sizeBytes: bytes.length },
-      atHand: () => undefined,
+      here: async () => undefined,
       read: async (range, signal) => {
         await this.#begin('read', path);
         return this.#stream(bytes, range, signal);

@@ -162,6 +162,62 @@ describe('a commit whose write fails', () => {
   });
 });
 
+describe('a commit that finds the disk full', () => {
+  async function full(
+    freed: readonly boolean[],
+  ): Promise<{ disk: FaultyAdapter; store: MetaStore; asked: () => number }> {
+    const disk = new FaultyAdapter(undefined);
+    let asked = 0;
+    const makeRoom = async (): Promise<boolean> => freed[asked++] ?? false;
+    const store = await sealBackend(await openAdapter(disk.adapter, undefined), key, 'mount', makeRoom);
+    await store.commit([{ key: 'k/a', value: 'old' }]);
+    disk.code = 'SQLITE_FULL';
+    return { disk, store, asked: () => asked };
+  }
+
+  test('is tried once more when room was made', async () => {
+    const { disk, store, asked } = await full([true]);
+    disk.failOnce('INSERT', 'before', 'SQLITE_FULL');
+    assert.equal(await store.commit([{ key: 'k/a', value: undefined }]), true);
+    assert.deepEqual(await dump(store, 'k/'), {});
+    assert.equal(asked(), 1);
+    await store.close();
+  });
+
+  for (const [what, freed] of [
+    ['no room could be made', [false]],
+    ['the room made was not enough', [true, true]],
+  ] as const) {
+    test(`fails as \`no-space\` when ${what}, and nothing is changed`, async () => {
+      const { disk, store, asked } = await full(freed);
+      disk.plan = (verb) => (verb === 'INSERT' ? 'before' : undefined);
+      const failure = await failureOf(store.commit([{ key: 'k/a', value: 'new' }]));
+      assert.deepEqual([failure.code, failure.outcomeUnknown, asked()], ['no-space', false, 1]);
+      assert.equal((await store.get('k/a'))?.value, 'old');
+      disk.plan = () => undefined;
+      assert.equal(await store.commit([{ key: 'k/a', value: 'new' }]), true);
+      await store.close();
+    });
+  }
+
+  test('is not tried again where nothing tells whether it was made', async () => {
+    const { disk, store, asked } = await full([true]);
+    disk.plan = () => 'after';
+    const failure = await failureOf(store.commit([{ key: 'k/a', value: 'new' }]));
+    assert.deepEqual([failure.code, failure.outcomeUnknown, asked()], ['no-space', true, 0]);
+    disk.plan = () => undefined;
+    await store.close();
+  });
+
+  test('asks for no room after any other failure', async () => {
+    const { disk, store, asked } = await full([true]);
+    disk.failOnce('INSERT', 'before', 'SQLITE_BUSY');
+    await failureOf(store.commit([{ key: 'k/a', value: 'new' }]));
+    assert.equal(asked(), 0);
+    await store.close();
+  });
+});
+
 describe('commits that wait together', () => {
   test('share one statement where they have no guards, and go alone where they do', async () => {
     const { disk, store } = await faulty();

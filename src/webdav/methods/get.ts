@@ -27,6 +27,17 @@ const CLIENT_GONE: ReadonlySet<string | undefined> = new Set([
 ]);
 
 export async function get(exchange: Exchange): Promise<void> {
+  try {
+    await answer(exchange);
+  } catch (error) {
+    if (!hasCode(error, 'race') || exchange.response.headersSent) {
+      throw error;
+    }
+    await answer(exchange); // a mutable file was written between the look at its version and its first byte
+  }
+}
+
+async function answer(exchange: Exchange): Promise<void> {
   const path = exchange.readPath();
   let file: OpenFile;
   try {
@@ -73,8 +84,8 @@ async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
   const range: ByteRange = wanted === 'whole' ? { start: 0, end: resource.sizeBytes } : wanted;
   const lengthBytes = rangeLength(range);
   const isWanted = !isHead && lengthBytes > 0;
-  const atHand = isWanted ? file.atHand(range) : undefined;
-  const body = isWanted && !atHand ? await firstBytes(file, range, exchange.signal) : undefined;
+  const here = isWanted ? await file.here(range) : undefined;
+  const body = isWanted && !here ? await firstBytes(file, range, exchange.signal) : undefined;
   const type = mediaType(resource.name, resource.contentType);
   const status = wanted === 'whole' ? 200 : 206;
   const answer = {
@@ -88,8 +99,8 @@ async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
       ? {}
       : { 'Content-Range': `bytes ${range.start}-${range.end - 1}/${resource.sizeBytes}` }),
   };
-  if (atHand !== undefined) {
-    sendWhole(exchange, status, answer, atHand);
+  if (here !== undefined) {
+    sendWhole(exchange, status, answer, here);
     return;
   }
   if (body?.readableLength === lengthBytes) {
@@ -115,6 +126,9 @@ function validatorHeaders({ etag, lastModifiedMs }: Validators): Record<string, 
 /** Opens the body and waits until its first bytes are here: a failure before them still has a clean answer. */
 async function firstBytes(file: OpenFile, range: ByteRange, signal: AbortSignal): Promise<Readable> {
   const body = await file.read(range, signal);
+  if (body.readableLength > 0 && !body.destroyed) {
+    return body;
+  }
   await new Promise<void>((resolve, reject) => {
     const settled = (error?: Error): void => {
       body.off('readable', settled).off('end', settled).off('error', settled).off('close', closed);

@@ -1,0 +1,97 @@
+// One content's blocks, from memory or disk. Nothing here ever fails a reader.
+import type { LRUCache } from 'lru-cache';
+import { BLOCK_BYTES } from '../base/blocks.ts';
+import type { Blob } from './block-names.ts';
+import type { BlockStore } from './block-store.ts';
+import type { Counts } from './counts.ts';
+
+/** One content's blocks, wherever they are. */
+export class CachedContent {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly #blob: Blob | undefined;
+  readonly #store: BlockStore | undefined;
+  readonly #memory: LRUCache<string, Buffer> | undefined;
+  readonly #counts: Counts;
+
+  constructor(
+    key: string,
+    sizeBytes: number,
+    blob: Blob | undefined,
+    store: BlockStore | undefined,
+    memory: LRUCache<string, Buffer> | undefined,
+    counts: Counts,
+  ) {
+    this.key = key;
+    this.sizeBytes = sizeBytes;
+    this.#blob = blob;
+    this.#store = store;
+    this.#memory = memory;
+    this.#counts = counts;
+  }
+
+  /** The block, if it lies in memory. */
+  atHand(index: number): Buffer | undefined {
+    const block = this.#memory?.get(this.#memoryKey(index));
+    if (block !== undefined) {
+      this.#counts.add('hits');
+    }
+    return block;
+  }
+
+  /** The block, from memory or disk; undefined where it has to be fetched. Never other bytes, never an error. */
+  async read(index: number): Promise<Buffer | undefined> {
+    const known = this.atHand(index);
+    if (known !== undefined || this.#store === undefined || this.#blob === undefined) {
+      return known;
+    }
+    const block = await this.#store.read(this.#blob, index);
+    if (block !== undefined) {
+      this.#counts.add('hits');
+      this.#memory?.set(this.#memoryKey(index), block);
+    }
+    return block;
+  }
+
+  /** Whether the block seems to be here; reading it may tell otherwise. */
+  async has(index: number): Promise<boolean> {
+    if (this.#memory?.has(this.#memoryKey(index))) {
+      return true;
+    }
+    return (
+      this.#store !== undefined && this.#blob !== undefined && (await this.#store.has(this.#blob, index))
+    );
+  }
+
+  /** Keeps a block that was fetched; false where only memory, or nothing, could take it. */
+  async write(index: number, block: Buffer): Promise<boolean> {
+    this.#memory?.set(this.#memoryKey(index), block);
+    return this.#store !== undefined && this.#blob !== undefined
+      ? await this.#store.write(this.#blob, index, block)
+      : false;
+  }
+
+  /** Keeps what holds this block from being evicted until disposed. */
+  hold(index: number): Disposable {
+    return this.#store && this.#blob
+      ? this.#store.hold(this.#blob, index)
+      : { [Symbol.dispose]: () => undefined };
+  }
+
+  /** How much of the plaintext is on disk. */
+  async cachedBytes(): Promise<number> {
+    return this.#store && this.#blob ? await this.#store.cachedBytes(this.#blob) : 0;
+  }
+
+  dropFromMemory(): void {
+    if (this.#memory) {
+      for (let index = 0; index * BLOCK_BYTES < this.sizeBytes; index += 1) {
+        this.#memory.delete(this.#memoryKey(index));
+      }
+    }
+  }
+
+  #memoryKey(index: number): string {
+    return `${this.key}/${index}`;
+  }
+}

@@ -1,0 +1,65 @@
+// What in a root's folder is not on the grid yet: contents in files, and notes of answered changes in the local store.
+import { access, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FsError, systemCode } from '../base/errors.ts';
+import { openSqlite } from './backend.ts';
+import { isDamage } from './engine-errors.ts';
+import { folderError } from './folder-error.ts';
+
+/** Every file in it is content that was answered and that the grid has not. */
+const DIRTY = 'dirty';
+// The range of all records of the kind `edit`.
+const EDITS_FROM = 'edit/';
+const EDITS_TO = 'edit0';
+
+export async function hasDirtyFiles(folder: string): Promise<boolean> {
+  const dirty = join(folder, DIRTY);
+  try {
+    const entries = await readdir(dirty, { recursive: true, withFileTypes: true });
+    return entries.some((entry) => !entry.isDirectory());
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') {
+      return false;
+    }
+    throw folderError(`${dirty} can not be read`, error);
+  }
+}
+
+/** Told without any key, since kinds can be seen. Nobody has the store open. False where it is too damaged to tell. */
+export async function hasEdits(file: string): Promise<boolean> {
+  if (!(await isThere(file))) {
+    return false; // or it would be made
+  }
+  try {
+    const backend = await openSqlite(file);
+    try {
+      return (await backend.range(EDITS_FROM, EDITS_TO, 1)).length > 0;
+    } finally {
+      await backend.close();
+    }
+  } catch (error) {
+    if (isDamage(error)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** What changes are refused with while dirty files lie in `folder` without the store that knows them. */
+export function unsyncedWithoutStore(folder: string): FsError {
+  return new FsError(
+    'unavailable',
+    'writes are refused: changes that are not on the grid yet lie in the cache directory, and the store that knew ' +
+      'them is lost; recover or discard them first',
+    {
+      hint: `tahoe-webdav recover brings them back; to discard them, stop the server and move ${join(folder, DIRTY)} away`,
+    },
+  );
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    (error: unknown) => systemCode(error) !== 'ENOENT',
+  );
+}
