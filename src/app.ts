@@ -8,6 +8,7 @@ import { FsError, hasCode } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { Ballast } from './cache/ballast.ts';
 import { BlockCache } from './cache/block-cache.ts';
+import { ScratchSpace } from './cache/scratch-space.ts';
 import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
 import { embeddedRootCap, hasEmbeddedRoot } from './embedded-root.ts';
@@ -166,6 +167,7 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
     cache,
     listings: new ListingStore(local, sealedWriteCaps(cacheRoot.writerKey), log),
     mutables: new MutableStore(local, log),
+    scratch: await ScratchSpace.open(config.store === 'memory' ? undefined : cacheRoot.folder, log),
     metaBufferBytes: config.metaBufferBytes,
     edits: new EditStore(local, sealedEdits(cacheRoot.writerKey)),
     clock,

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'denied' // forbidden whatever the rights: the root, a loop, a thing into itself
   | 'bad-path' // the path can't name anything
   | 'bad-request' // what was sent can't be understood
+  | 'bad-handle' // the handle was closed, or was not opened for this
   | 'bad-cap' // not a cap, or not one of the kind that is needed
   | 'bad-config' // an option, file or environment variable is wrong
   | 'precondition' // a condition that the client set does not hold
@@ -67,6 +68,7 @@ const retryable = {
   denied: false,
   'bad-path': false,
   'bad-request': false,
+  'bad-handle': false,
   'bad-cap': false,
   'bad-config': false,
   precondition: false,

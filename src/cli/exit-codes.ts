@@ -16,6 +16,7 @@ const exitCodes = {
   denied: 1,
   'bad-path': 1,
   'bad-request': 1,
+  'bad-handle': 1,
   'bad-cap': 2,
   'bad-config': 2,
   precondition: 1,

@@ -103,6 +103,48 @@ export interface CopyOptions extends TransferOptions {
   readonly isShallow?: boolean;
 }
 
+/** How a file is opened for reads and writes at an offset. `guard` is asked by who opens it for writing. */
+export interface HandleOptions extends ChangeOptions {
+  readonly access: 'read' | 'write' | 'read-write';
+  /** Make the file where there is none. Needs an access that writes, as all below; else `bad-request`. */
+  readonly create?: boolean;
+  /** With `create`: `exists` where there is one, or one is being made by another handle. */
+  readonly exclusive?: boolean;
+  /** Cut it to nothing. */
+  readonly truncate?: boolean;
+  /** Every write goes to the end, whatever its position. */
+  readonly append?: boolean;
+}
+
+/**
+ * An open file. All handles on one version of one file share what is written by any of them; others see it when it is
+ * committed: by `flush`, or by `close` of the last handle that may write, if anything was changed or the file is new.
+ *
+ * After `close`, and for what the handle was not opened for, every call is a `bad-handle`. Calls may overlap: writes
+ * are done in the order of calls, a read does not wait for them. A write or cut that rejects has changed nothing;
+ * `no-space` where changed blocks have no room.
+ */
+export interface FileHandle {
+  readonly sizeBytes: number;
+  /** Fewer bytes than `lengthBytes` at the end of the file, none behind it. */
+  read(position: number, lengthBytes: number, signal?: AbortSignal): Promise<Buffer>;
+  /** Behind the end: zeros between. `bytes` belong to the handle until this settles. */
+  write(position: number, bytes: Buffer, signal?: AbortSignal): Promise<void>;
+  /** At the end as it is when its turn comes. */
+  append(bytes: Buffer, signal?: AbortSignal): Promise<void>;
+  /** Longer: by zeros. */
+  truncate(sizeBytes: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves when all that was written is safe. `conflict` where the name has got another file since this one was
+   * opened: nothing is overwritten, here or after any other failure the changes are kept and may be flushed again.
+   */
+  flush(signal?: AbortSignal): Promise<void>;
+  /** Fails as `flush` does, and then the handle stays open. */
+  close(signal?: AbortSignal): Promise<void>;
+  /** Closes the handle without a commit. What was not committed is lost where no other handle may write. */
+  discard(): Promise<void>;
+}
+
 export interface Changed {
   /** True when nothing stood at the name before. */
   readonly isNew: boolean;
@@ -130,6 +172,8 @@ export interface Tree {
   list(path: TreePath, signal?: AbortSignal): Promise<DirectoryView>;
   /** `is-directory` for a directory, `denied` for an unknown node. */
   open(path: TreePath, signal?: AbortSignal): Promise<OpenFile>;
+  /** As `open`, for reads and writes at an offset. */
+  openHandle(path: TreePath, options: HandleOptions): Promise<FileHandle>;
   /** Replaces or makes a file from a stream that the callee owns; `is-directory` where a directory stands. */
   write(path: TreePath, body: Readable, options?: WriteOptions): Promise<Changed>;
   /** `exists` where something stands. */

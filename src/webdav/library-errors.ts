@@ -15,6 +15,7 @@ const libraryErrors = {
   denied: Errors.Forbidden,
   'bad-path': Errors.Forbidden,
   'bad-request': Errors.IllegalArguments,
+  'bad-handle': undefined,
   'bad-cap': undefined,
   'bad-config': undefined,
   precondition: undefined,

@@ -12,6 +12,7 @@ const statusOf = {
   denied: 403,
   'bad-path': 403,
   'bad-request': 400,
+  'bad-handle': 500, // a handle is ours alone: no client can have closed it
   'bad-cap': 502, // the grid holds a link that its own gateway can't read
   'bad-config': 500,
   precondition: 412,

@@ -11,6 +11,8 @@ import type {
   CopyOptions,
   DeadProperty,
   DirectoryView,
+  FileHandle,
+  HandleOptions,
   OpenFile,
   PropertyValues,
   Resource,
@@ -21,6 +23,7 @@ import type {
   WriteOptions,
 } from '../../src/inode/tree.ts';
 import { sha256 } from '../../src/seal/hash.ts';
+import { MemoryHandle, type OpenBytes } from './memory-handles.ts';
 
 interface Common {
   inodeId: string;
@@ -48,6 +51,8 @@ type Operation =
   | 'stat'
   | 'list'
   | 'open'
+  | 'openHandle'
+  | 'commit'
   | 'read'
   | 'write'
   | 'makeDirectory'
@@ -59,6 +64,7 @@ type Operation =
 export class MemoryTree implements Tree {
   readonly #now: () => number;
   readonly #root: DirectoryNode;
+  readonly #opened = new Map<string, { node: FileNode | undefined; readonly file: OpenBytes }>();
   #inodes = 0;
   /** Called before each operation; throws or waits as a test wants. */
   before: (operation: Operation, path: TreePath) => void | Promise<void> = () => undefined;
@@ -163,6 +169,29 @@ export class MemoryTree implements Tree {
         return this.#stream(bytes, range, signal);
       },
     };
+  }
+
+  async openHandle(path: TreePath, options: HandleOptions): Promise<FileHandle> {
+    await this.#begin('openHandle', path);
+    const { access, create, exclusive, truncate, append } = options;
+    const isWriting = access !== 'read';
+    if ((!isWriting && (create || truncate || append)) || (exclusive && !create)) {
+      throw new FsError('bad-request', 'these options do not go together');
+    }
+    const node = isWriting ? this.#checkWrite(path, options) : this.#find(path);
+    if (path.length === 0 || (node !== undefined && node.kind !== 'file')) {
+      throw new FsError(node?.kind === 'unknown' ? 'denied' : 'is-directory', 'this is no file');
+    }
+    const key = path.map(normalName).join('/');
+    const known = this.#opened.get(key);
+    const joined = known?.node === node ? known : undefined;
+    if (exclusive && (node ?? joined)) {
+      throw new FsError('exists', 'there already is something of this name');
+    }
+    if (!node && !joined && !create) {
+      throw new FsError('not-found', 'there is nothing of this name');
+    }
+    return new MemoryHandle((joined ?? this.#opening(path, key, node)).file, options);
   }
 
   async write(path: TreePath, body: Readable, options: WriteOptions = {}): Promise<Changed> {
@@ -296,6 +325,37 @@ export class MemoryTree implements Tree {
   async #begin(operation: Operation, path: TreePath): Promise<void> {
     this.calls.push(`${operation} /${path.join('/')}`);
     await this.before(operation, path);
+  }
+
+  #opening(path: TreePath, key: string, node: FileNode | undefined) {
+    const file: OpenBytes = {
+      bytes: node?.bytes ?? Buffer.alloc(0),
+      isDirty: node === undefined,
+      writers: 0,
+      handles: 0,
+      commit: async (bytes, options) => {
+        await this.#begin('commit', path);
+        if (this.#find(path) !== opened.node) {
+          throw new FsError('conflict', 'the name has got another file since this one was opened');
+        }
+        this.#checkWrite(path, {});
+        options.lastWord?.();
+        const { directory, name } = this.#parent(path);
+        const old = opened.node;
+        const kept = old && { contentType: old.contentType, createdAtMs: old.createdAtMs };
+        const deadProperties = old?.deadProperties ?? [];
+        opened.node = { ...this.#file(bytes), ...kept, deadProperties };
+        directory.children.set(name, opened.node);
+      },
+      onUnused: () => {
+        if (this.#opened.get(key) === opened) {
+          this.#opened.delete(key);
+        }
+      },
+    };
+    const opened: { node: FileNode | undefined; readonly file: OpenBytes } = { node, file };
+    this.#opened.set(key, opened);
+    return opened;
   }
 
   #checkWrite(path: TreePath, options: WriteOptions): Node | undefined {

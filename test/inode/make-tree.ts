@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLogger, type Logger } from '../../src/base/log.ts';
 import type { TreePath } from '../../src/base/path.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
+import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
 import { GridTree } from '../../src/inode/grid-tree.ts';
 import { ListingStore, type WriteCapCodec } from '../../src/inode/listing-store.ts';
@@ -33,6 +34,7 @@ export interface TestTreeOptions {
   /** False: nothing is kept of listings. */
   readonly listings?: boolean;
   readonly metaBufferBytes?: number;
+  readonly scratch?: ScratchSpace;
 }
 
 const plainWriteCaps: WriteCapCodec = { seal: (text) => text, open: (text) => text };
@@ -62,6 +64,7 @@ export async function makeTree(grid: Grid, options: TestTreeOptions = {}): Promi
     cache: options.cache ?? (await memoryCache(options.clock)),
     listings: options.listings === false ? undefined : new ListingStore(store, plainWriteCaps, log),
     mutables: new MutableStore(store, log),
+    scratch: options.scratch ?? new ScratchSpace(undefined),
     metaBufferBytes: options.metaBufferBytes ?? 64 * 1024 * 1024,
     edits: new EditStore(store, plainCodec),
     clock: options.clock ?? systemClock,

@@ -1,0 +1,66 @@
+// Links a child at a place by its directory's writer, after all who may say no were asked a last time.
+import { FsError } from '../base/errors.ts';
+import { type Edit, fingerprint, type SeenChild, type WantedChild } from '../edits/edit.ts';
+import type { Place } from './locate.ts';
+import type { Places } from './places.ts';
+import type { Changed, ChangeOptions } from './tree.ts';
+
+export class Linker {
+  readonly #places: Places;
+
+  constructor(places: Places) {
+    this.#places = places;
+  }
+
+  /** Links what `decide` wants at `place`, after the guard; answers when the grid has it. */
+  async link(
+    place: Place,
+    options: ChangeOptions & { readonly overwrite?: boolean },
+    decide: (current: SeenChild | undefined) => WantedChild,
+    otherHalf?: { readonly edits: readonly Edit[]; readonly doneAfterAll: () => Promise<void> },
+  ): Promise<Changed> {
+    let isNew = true;
+    let want: WantedChild | undefined;
+    await place.parent.dir.writer.change(
+      {
+        names: [place.name],
+        decide: (state) => {
+          const current = state.get(place.name);
+          this.mayReplace(place, current, options);
+          isNew = current === undefined;
+          want = decide(current);
+          return { wants: [{ name: place.name, want }], companions: otherHalf?.edits ?? [] };
+        },
+        ...(otherHalf ? { doneAfterAll: otherHalf.doneAfterAll } : {}),
+      },
+      options.signal,
+    );
+    if (!want) {
+      throw new Error('internal: a change was answered that was never decided');
+    }
+    return { isNew, resource: this.#places.describe(place, want) };
+  }
+
+  /** The last word before a name is written: what stands there now may not be what was looked at first. */
+  mayReplace(
+    place: Place,
+    current: SeenChild | undefined,
+    options: ChangeOptions & { readonly overwrite?: boolean },
+  ): void {
+    if (options.overwrite === false && current) {
+      throw new FsError('exists', 'something stands at the target, and it was not to be replaced');
+    }
+    this.guardAgain(place, current, options);
+  }
+
+  guardAgain(place: Place, current: SeenChild | undefined, { guard, lastWord }: ChangeOptions): void {
+    const isSame =
+      current === undefined
+        ? place.child === undefined
+        : place.child !== undefined && fingerprint(current) === fingerprint(place.child);
+    if (!isSame) {
+      guard?.(current && this.#places.describe(place, current));
+    }
+    lastWord?.();
+  }
+}

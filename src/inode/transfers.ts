@@ -1,0 +1,146 @@
+// MOVE and COPY: both ends are looked at, then the target is linked, and the source of a move unlinked after that.
+import type { Clock } from '../base/clock.ts';
+import { FsError } from '../base/errors.ts';
+import { isWithin, showPath, type TreePath } from '../base/path.ts';
+import { type Edit, fingerprint } from '../edits/edit.ts';
+import type { Child, Grid } from '../tahoe/grid.ts';
+import { copyOf } from './copy-tree.ts';
+import type { Files } from './file-inode.ts';
+import type { Linker } from './linker.ts';
+import type { Place, Walker } from './locate.ts';
+import { existing, type Places } from './places.ts';
+import type { Changed, CopyOptions, TransferOptions } from './tree.ts';
+import { identityOfChild, wantedAgain } from './wanted.ts';
+
+export interface TransfersParts {
+  readonly walker: Walker;
+  readonly grid: Grid;
+  readonly files: Files;
+  readonly clock: Clock;
+}
+
+export class Transfers {
+  readonly #parts: TransfersParts;
+  readonly #places: Places;
+  readonly #linker: Linker;
+
+  constructor(parts: TransfersParts, places: Places, linker: Linker) {
+    this.#parts = parts;
+    this.#places = places;
+    this.#linker = linker;
+  }
+
+  async move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
+    const { source, child, target } = await this.#ends(from, to, options, true);
+    if (source.parent.dir === target.parent.dir) {
+      return await this.#moveWithin(source, child, target, options);
+    }
+    const { dirId, dirWriteCap } = source.parent.dir;
+    const unlink: Edit = {
+      dirId,
+      dirWriteCap,
+      name: source.name,
+      want: undefined,
+      bases: [fingerprint(child)],
+      after: { dirId: target.parent.dir.dirId, name: target.name },
+    };
+    const want = wantedAgain(child);
+    const { writer } = source.parent.dir;
+    const changed = await this.#linker.link(target, options, () => want, {
+      edits: [unlink],
+      doneAfterAll: () => writer.owe([unlink]),
+    });
+    await writer.change({
+      names: [source.name],
+      owed: [unlink],
+      decide: (state) => {
+        const current = state.get(source.name);
+        // Somebody put another thing there meanwhile: that one isn't ours to remove.
+        const isStill = current !== undefined && fingerprint(current) === fingerprint(child);
+        return { wants: isStill ? [{ name: source.name, want: undefined }] : [] };
+      },
+    });
+    return changed;
+  }
+
+  async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
+    const { source, child, target } = await this.#ends(from, to, options, false);
+    const context = {
+      ...this.#parts,
+      walk: this.#places.forReading(options.signal),
+    };
+    const want = await copyOf(context, source.parent, source.name, child, options.isShallow ?? false);
+    return await this.#linker.link(target, options, () => want);
+  }
+
+  async #moveWithin(source: Place, child: Child, target: Place, options: TransferOptions): Promise<Changed> {
+    const want = wantedAgain(child);
+    let isNew = true;
+    await target.parent.dir.writer.change(
+      {
+        names: [source.name, target.name],
+        decide: (state) => {
+          const now = state.get(source.name);
+          if (!now || fingerprint(now) !== fingerprint(child)) {
+            throw new FsError('conflict', 'the thing to move was changed by somebody else just now');
+          }
+          const current = state.get(target.name);
+          this.#linker.mayReplace(target, current, options);
+          isNew = current === undefined;
+          return {
+            wants: [
+              { name: target.name, want },
+              { name: source.name, want: undefined },
+            ],
+          };
+        },
+      },
+      options.signal,
+    );
+    return { isNew, resource: this.#places.describe(target, want) };
+  }
+
+  /** Both ends of a COPY or MOVE, looked at and allowed so far. */
+  async #ends(
+    from: TreePath,
+    to: TreePath,
+    options: TransferOptions,
+    isMove: boolean,
+  ): Promise<{ source: Place; child: Child; target: Place }> {
+    if (from.length === 0 || to.length === 0) {
+      throw new FsError('denied', 'the root can not be moved, copied or replaced');
+    }
+    if (isWithin(to, from) || isWithin(from, to)) {
+      throw new FsError('denied', 'source and target are the same, or one lies inside the other');
+    }
+    const source = isMove
+      ? await this.#places.toChange(
+          from,
+          { ...options, guard: options.sourceGuard ?? (() => undefined) },
+          true,
+        )
+      : await this.#places.toRead(from, options.signal);
+    const child = existing(source, from);
+    if (!isMove) {
+      options.sourceGuard?.(await this.#places.describeWhole(source, child));
+    }
+    const target = await this.#places.toChange(to, options);
+    if (target.child && !options.overwrite) {
+      throw new FsError('exists', `something stands at the target: ${showPath(to)}`);
+    }
+    this.#refuseNesting(source, child, target);
+    return { source, child, target };
+  }
+
+  /** Paths are no proof in a tree where one dirnode may stand at several places: compare what they lead to. */
+  #refuseNesting(source: Place, child: Child, target: Place): void {
+    const moved = child.kind === 'directory' ? identityOfChild(child) : undefined;
+    const isIntoItself = moved !== undefined && target.parent.trail.has(moved);
+    const replaced = target.child?.kind === 'directory' ? identityOfChild(target.child) : undefined;
+    const takesSourceAway = replaced !== undefined && source.parent.trail.has(replaced);
+    const isSamePlace = source.parent.dir === target.parent.dir && source.name === target.name;
+    if (isIntoItself || takesSourceAway || isSamePlace) {
+      throw new FsError('denied', 'source and target are the same, or one lies inside the other');
+    }
+  }
+}
