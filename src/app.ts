@@ -1,18 +1,15 @@
 // Builds all parts once, starts them in order and stops them in the opposite one. The only file that picks
 // implementations.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
 import { FsError, hasCode } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { Ballast } from './cache/ballast.ts';
 import { BlockCache } from './cache/block-cache.ts';
 import { ScratchSpace } from './cache/scratch-space.ts';
+import { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
-import { embeddedRootCap, hasEmbeddedRoot } from './embedded-root.ts';
-import { startGateway } from './gateway/server.ts';
+import { hasEmbeddedRoot } from './embedded-root.ts';
 import { startControl } from './http/control.ts';
 import { startFront } from './http/front.ts';
 import type { CacheControl } from './inode/cache-control.ts';
@@ -24,14 +21,10 @@ import { Pins, pinnedContents } from './inode/pins.ts';
 import { rootFolderOf, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
+import { openGrid, openNode, rememberNode, requireNode } from './open-grid.ts';
 import { randomFraction } from './seal/random.ts';
 import { sealedEdits, sealedWriteCaps } from './sealed-edits.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
-import type { Grid } from './tahoe/grid.ts';
-import { HttpGrid } from './tahoe/http-grid.ts';
-import { LimitedGrid } from './tahoe/limited-grid.ts';
-import { ParkingGrid } from './tahoe/parking-grid.ts';
-import { RetryingGrid } from './tahoe/retrying-grid.ts';
 import { Accounts } from './webdav/accounts.ts';
 import { DavServer, type Principal } from './webdav/dav-server.ts';
 import { LockTable } from './webdav/locks.ts';
@@ -52,21 +45,6 @@ export interface AppParts {
 export interface OpenedCache {
   readonly control: CacheControl;
   close(): Promise<void>;
-}
-
-/** What must be stopped again, the last started first. */
-class Closers {
-  readonly #closers: Array<() => Promise<void>> = [];
-
-  add(close: () => Promise<void>): void {
-    this.#closers.push(close);
-  }
-
-  async close(): Promise<void> {
-    for (let close = this.#closers.pop(); close; close = this.#closers.pop()) {
-      await close();
-    }
-  }
 }
 
 /** Throws `bad-config` for what the user must change; nothing is left running or locked then. */
@@ -261,70 +239,6 @@ async function openFolder(
   return opened;
 }
 
-interface OpenedGrid {
-  readonly grid: Grid;
-  readonly rootCap: string;
-  /** Of the embedded store; undefined for a node. */
-  readonly nodeId: string | undefined;
-}
-
-async function openGrid(config: Config, parts: AppParts, closers: Closers): Promise<OpenedGrid> {
-  if (config.nodeUrl !== undefined) {
-    const grid = openNode(config, config.nodeUrl, config.nodeSocketPath, parts, closers);
-    if (config.rootCapText === undefined) {
-      throw new FsError('bad-config', 'which directory of the grid to serve is not said', {
-        hint: 'make one: tahoe-webdav create-root --node-url URL --rootcap-file FILE, then give --rootcap-file FILE',
-      });
-    }
-    return { grid, rootCap: config.rootCapText, nodeId: undefined };
-  }
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const runDir = await mkdtemp(join(tmpdir(), 'tahoe-webdav-'));
-  closers.add(() => rm(runDir, { recursive: true, force: true }));
-  const gateway = await startGateway({
-    dataDir: config.dataDir,
-    listen: { socketPath: join(runDir, 'node.sock') },
-    log: parts.log,
-    clock: parts.clock,
-  });
-  closers.add(() => gateway.close());
-  const grid = openNode(config, gateway.url, gateway.socketPath, parts, closers);
-  const { dataDir, configDir } = config;
-  const rootCap =
-    config.rootCapText ?? (await embeddedRootCap(grid, { dataDir, configDir, nodeId: gateway.nodeId }));
-  return { grid, rootCap, nodeId: gateway.nodeId };
-}
-
-function requireNode(config: Config): string {
-  if (config.nodeUrl === undefined) {
-    throw new FsError('bad-config', 'create-root needs a Tahoe node', {
-      hint: 'give --node-url URL or --tahoe-dir DIR',
-    });
-  }
-  return config.nodeUrl;
-}
-
-function openNode(
-  config: Config,
-  nodeUrl: string,
-  socketPath: string | undefined,
-  { log, clock }: AppParts,
-  closers: Closers,
-): Grid {
-  const { maxConnections, netTimeoutMs } = config;
-  const node = new HttpGrid({
-    nodeUrl,
-    ...(socketPath === undefined ? {} : { socketPath }),
-    maxConnections,
-    netTimeoutMs,
-    log,
-    clock,
-  });
-  closers.add(() => node.close());
-  const limited = new ParkingGrid(new LimitedGrid(node, maxConnections), clock);
-  return new RetryingGrid(limited, { retries: config.gridRetries, clock, random: randomFraction });
-}
-
 function checkedRoot(rootCap: string) {
   const cap = parseCap(rootCap);
   if (!isDirectoryCap(cap)) {
@@ -333,25 +247,6 @@ function checkedRoot(rootCap: string) {
     });
   }
   return cap;
-}
-
-/** The same root on another disk's store is another tree: what is noted here does not belong to it. */
-async function rememberNode(local: MetaStore, nodeId: string | undefined): Promise<void> {
-  const key = 'mount/node';
-  const found = await local.get(key);
-  const noted = found && (found.value as { readonly nodeId: string | null }).nodeId;
-  if (found && noted !== (nodeId ?? null)) {
-    throw new FsError(
-      'bad-config',
-      'this rootcap was served from another node: the cache directory has notes of that one',
-      {
-        hint: 'give the node or --data-dir used before, or another --cache-dir',
-      },
-    );
-  }
-  if (!found) {
-    await local.commit([{ key, value: { nodeId: nodeId ?? null } }]);
-  }
 }
 
 function inBackground(work: Promise<unknown>, log: Logger, failed: string): void {

@@ -6,12 +6,14 @@ import type { Clock } from '../base/clock.ts';
 import { FsError, isRetryable } from '../base/errors.ts';
 import type { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
+import { raceAbort } from '../base/race-abort.ts';
 import { type DirnodePort, DirnodeWriter, type SentWrite } from '../edits/dirnode-write.ts';
 import type { SeenChild, WantedChild } from '../edits/edit.ts';
 import type { EditStore } from '../edits/edit-store.ts';
 import type { DirnodeState } from '../edits/unproved.ts';
 import type { Child, Grid, Listing } from '../tahoe/grid.ts';
 import { tokenOf } from './edge.ts';
+import { sequenceNumber, writesBetween } from './labels.ts';
 import type { ListingSaver, Savable } from './listing-saver.ts';
 import type { ListingStore, Saved } from './listing-store.ts';
 import { isRolledBack } from './rollback.ts';
@@ -45,6 +47,8 @@ interface Snapshot {
   readonly label: string | undefined;
   /** It may lack a write of ours: read again whatever the label says. */
   readonly isSuspect?: boolean;
+  /** It lacks the children's write caps: it can't be compared with one that has them. */
+  readonly isPoor?: boolean;
   readonly provedAtMs: number;
   /** Not read: what was read before, with our own writes applied. Right unless another node wrote in that moment. */
   readonly isGuess: boolean;
@@ -89,6 +93,7 @@ export class DirInode implements DirnodePort, Savable {
       // A listing read with the read cap lacks the children's write caps; so does one that is being read.
       this.#epoch += 1;
       this.#forget();
+      this.#snapshot &&= { ...this.#snapshot, isPoor: true };
     }
   }
 
@@ -410,6 +415,7 @@ export class DirInode implements DirnodePort, Savable {
       label,
       provedAtMs: Number.NEGATIVE_INFINITY,
       isGuess: false,
+      isPoor,
       isSuspect: isPoor || (label === undefined && !this.#isImmutable),
     };
     this.#saved = found.saved;
@@ -428,6 +434,7 @@ export class DirInode implements DirnodePort, Savable {
     const before = this.#snapshot;
     const isSo = (now: string | undefined): boolean =>
       before !== undefined &&
+      !before.isPoor &&
       isRolledBack(before.listing.children, listing.children, writesBetween(before.label, now));
     // The label is older than the listing: writes in between are not in its number.
     return isSo(label) && isSo(await this.#label());
@@ -495,33 +502,4 @@ function linkedNow(want: WantedChild, old: Child | undefined, clock: Clock): Chi
   const before = old?.metadata['tahoe'] as { readonly linkcrtime?: unknown } | undefined;
   const tahoe = { linkmotime: nowSeconds, linkcrtime: before?.linkcrtime ?? nowSeconds };
   return { ...want, metadata: { ...want.metadata, tahoe } };
-}
-
-/** The number in `seq7-lbqj`. */
-function sequenceNumber(version: string | undefined): number | undefined {
-  const digits = version && /^seq(\d+)-/.exec(version)?.[1];
-  return digits ? Number(digits) : undefined;
-}
-
-/** Every write of a dirnode makes its number one higher. */
-function writesBetween(before: string | undefined, after: string | undefined): number | undefined {
-  const first = sequenceNumber(before);
-  const last = sequenceNumber(after);
-  return first === undefined || last === undefined ? undefined : last - first;
-}
-
-async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) {
-    return await promise;
-  }
-  if (signal.aborted) {
-    promise.catch(() => undefined); // the shared call goes on for others
-    throw new FsError('aborted', 'the request was given up', { cause: signal.reason });
-  }
-  return await new Promise<T>((resolve, reject) => {
-    const aborted = (): void =>
-      reject(new FsError('aborted', 'the request was given up', { cause: signal.reason }));
-    signal.addEventListener('abort', aborted, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-  });
 }

@@ -2,12 +2,13 @@
 // to who waits for it and kept in the cache as it passes. It runs no further ahead of its readers than can be kept for
 // them, and stops when the last one has gone.
 import type { Readable } from 'node:stream';
-import { BLOCK_BYTES, rangeOfBlock } from '../base/blocks.ts';
+import { rangeOfBlock } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
 import { FsError, internalError } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
 import { startSha256 } from '../seal/hash.ts';
+import { BlockAssembly } from './block-assembly.ts';
 
 /** Who wants blocks. In blocks, like all numbers here. */
 export interface Interest {
@@ -316,35 +317,5 @@ export class Download {
     if (this.#members.size === 0 && this.#next >= floor && !this.#isEnded) {
       this.stop();
     }
-  }
-}
-
-/** Pieces as they come, cut into blocks. */
-class BlockAssembly {
-  #parts: Buffer[] = [];
-  #missingBytes = 0;
-  #lengthBytes = 0;
-
-  constructor(first: ByteRange) {
-    this.begin(first);
-  }
-
-  begin({ start, end }: ByteRange): void {
-    this.#parts = [];
-    this.#lengthBytes = Math.min(end - start, BLOCK_BYTES);
-    this.#missingBytes = this.#lengthBytes;
-  }
-
-  /** Takes what belongs to the block; gives the rest. */
-  push(piece: Buffer): Buffer {
-    const part = piece.subarray(0, this.#missingBytes);
-    this.#parts.push(part);
-    this.#missingBytes -= part.length;
-    return piece.subarray(part.length);
-  }
-
-  /** The block, once it is whole. */
-  take(): Buffer | undefined {
-    return this.#missingBytes === 0 ? Buffer.concat(this.#parts, this.#lengthBytes) : undefined;
   }
 }
