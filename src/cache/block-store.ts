@@ -189,7 +189,9 @@ export class BlockStore {
     if (!(await this.#makeRoom(blob, index, bytes))) {
       return false;
     }
-    await this.#open.settled(name);
+    while (this.#open.isLeaving(name)) {
+      await this.#open.settled(name); // what is added while a removal runs would go with it, and the file not be counted
+    }
     const entry = table.add(name, { isPinned: budget.isPinned(name), lastUsedMs: clock.monotonicMs() });
     try {
       using _hold = hold(entry);
