@@ -6,7 +6,10 @@ import type { Child } from '../../src/tahoe/grid.ts';
 import { makeChild, makeListing, nameOf, sorted, stepped, steps } from './make-listing.ts';
 
 let ids = 0;
-const newId = (): string => `page ${(ids += 1)}`;
+function newId(): string {
+  ids += 1;
+  return `page ${ids}`;
+}
 
 /** What must hold of any pages. */
 function assertPages(pages: readonly Page[], children: ReadonlyMap<string, Child>): void {
