@@ -19,7 +19,7 @@ async function told(
 
 describe('directories in memory', () => {
   test('are one object for each dirnode as long as anybody holds it, and none afterwards', async () => {
-    assert.deepEqual(await told('./held-child.js', [], ['--expose-gc']), {
+    assert.deepEqual(await told('./held-main.js', [], ['--expose-gc']), {
       isSameWhileHeld: true,
       isCollected: true,
     });
@@ -31,7 +31,7 @@ describe('directories in memory', () => {
   for (const bufferBytes of [8 * MIB, 0]) {
     test(`stay within a buffer of ${bufferBytes} bytes and 250 MiB in all while a large tree is walked`, async (t) => {
       await using folder = await temporaryFolder();
-      const { walked, kept, peakBytes, mostDirectoryBytes, walkMs } = (await told('./walk-child.js', [
+      const { walked, kept, peakBytes, mostDirectoryBytes, walkMs } = (await told('./walk-main.js', [
         folder.path,
         String(DIRECTORIES),
         String(bufferBytes),

@@ -1,4 +1,4 @@
-// A process of its own that walks a large tree, so that its memory can be told: `walk-child FOLDER DIRECTORIES
+// A process of its own that walks a large tree, so that its memory can be told: `walk-main FOLDER DIRECTORIES
 // META_BUFFER_BYTES`. The grid makes up its directories as they are asked for, ten children each. Prints one line of JSON.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
