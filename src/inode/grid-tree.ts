@@ -123,6 +123,11 @@ export class GridTree implements Tree {
     this.#views = new DirectoryViews(this.#files, options.log);
   }
 
+  /** What the directories in memory take of it, estimated. */
+  get directoryBytes(): number {
+    return this.#dirs.bytes;
+  }
+
   /** What operators may ask of the cache behind this tree. */
   cacheKeeper(pins: Pins): CacheKeeper {
     return new CacheKeeper({ ...this.#o, walker: this.#walker, files: this.#files, pins });

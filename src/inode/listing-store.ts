@@ -67,6 +67,8 @@ export class ListingStore {
   readonly #store: MetaStore;
   readonly #codec: WriteCapCodec | undefined;
   readonly #log: Logger;
+  /** Directories whose listing a newer program keeps: it is left to that one. */
+  readonly #ofNewer = new Set<string>();
 
   constructor(store: MetaStore, codec: WriteCapCodec | undefined, log: Logger) {
     this.#store = store;
@@ -89,13 +91,13 @@ export class ListingStore {
 
   /**
    * Resolves to what lies in the store now. Undefined where the listing was not written: that is logged, what lies there
-   * is whole or absent, and the next save must begin anew. Of one directory only one call may run.
+   * is whole or absent, and the next save must begin anew. Of one directory only one call may run, after a `load`.
    */
   async save(dirId: string, listing: KeptListing, before: Saved | undefined): Promise<Saved | undefined> {
+    if (this.#ofNewer.has(dirId)) {
+      return undefined;
+    }
     try {
-      if (before === undefined && isOfNewer(await this.#head(dirId))) {
-        return undefined; // it is left to that program
-      }
       return await this.#save(dirId, listing, before ?? NOTHING_SAVED);
     } catch (error) {
       this.#log.warn({ dir: dirId, err: error }, 'a listing could not be kept on disk');
@@ -107,7 +109,7 @@ export class ListingStore {
   async drop(dirId: string): Promise<void> {
     try {
       const head = await this.#head(dirId);
-      if (isOfNewer(head)) {
+      if (head !== undefined && isOfNewer(head)) {
         return;
       }
       const named = (head?.pages ?? []).map(({ id }) => pageKey(dirId, id));
@@ -120,7 +122,11 @@ export class ListingStore {
 
   async #load(dirId: string): Promise<{ readonly listing: KeptListing; readonly saved: Saved } | undefined> {
     const head = (await this.#store.get(headKey(dirId)))?.value as Head | undefined;
-    if (head === undefined || isOfNewer(head)) {
+    if (head === undefined) {
+      return undefined;
+    }
+    if (isOfNewer(head)) {
+      this.#ofNewer.add(dirId);
       return undefined;
     }
     const isToOpen = head.hasWriteCaps && this.#codec !== undefined;
@@ -245,8 +251,8 @@ export class ListingStore {
   }
 }
 
-function isOfNewer(head: Head | undefined): boolean {
-  return head !== undefined && head.format > FORMAT;
+function isOfNewer({ format }: Head): boolean {
+  return format > FORMAT;
 }
 
 function headKey(dirId: string): string {

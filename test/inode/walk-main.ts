@@ -1,0 +1,137 @@
+// A process of its own that walks a large tree, so that its memory can be told: `walk-main FOLDER DIRECTORIES
+// META_BUFFER_BYTES`. The grid makes up its directories as they are asked for, ten children each. Prints one line of JSON.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../../src/base/clock.ts';
+import { FsError } from '../../src/base/errors.ts';
+import { createLogger } from '../../src/base/log.ts';
+import type { TreePath } from '../../src/base/path.ts';
+import { ScratchSpace } from '../../src/cache/scratch-space.ts';
+import { EditStore } from '../../src/edits/edit-store.ts';
+import { GridTree } from '../../src/inode/grid-tree.ts';
+import { ListingStore } from '../../src/inode/listing-store.ts';
+import { MutableStore } from '../../src/inode/mutable-store.ts';
+import { openStore } from '../../src/meta/open-store.ts';
+import { sha256 } from '../../src/seal/hash.ts';
+import { sealedEdits, sealedWriteCaps } from '../../src/sealed-edits.ts';
+import { chkText, identityOf, mutableText, parseCap, readOnlyText } from '../../src/tahoe/caps.ts';
+import type { CheckResult, Child, Listing } from '../../src/tahoe/grid.ts';
+import { MemoryGrid } from '../fakes/memory-grid.ts';
+import { memoryCache } from './make-tree.ts';
+
+const CHILDREN = 10;
+
+/** Directory n holds the directories 10n + 1 ... 10n + 10 as far as they are below the count, then files. */
+class EndlessGrid extends MemoryGrid {
+  readonly #count: number;
+  readonly #numbers = new Map<string, number>();
+
+  constructor(count: number) {
+    super();
+    this.#count = count;
+  }
+
+  capOf(number: number): string {
+    const seed = sha256('directory', String(number));
+    const cap = mutableText({
+      isDirectory: true,
+      format: 'SDMF',
+      isWritable: true,
+      key: seed.subarray(0, 16),
+      fingerprint: sha256(seed),
+    });
+    this.#numbers.set(identityOf(parseCap(cap)), number);
+    return cap;
+  }
+
+  override async list(cap: string): Promise<Listing> {
+    const number = this.#numbers.get(identityOf(parseCap(cap)));
+    if (number === undefined) {
+      throw new FsError('unavailable', 'no such directory');
+    }
+    const children = new Map<string, Child>();
+    for (let i = 1; i <= CHILDREN; i += 1) {
+      const child = number * CHILDREN + i;
+      const isDirectory = child < this.#count;
+      const writeCap = isDirectory ? this.capOf(child) : undefined;
+      const readCap = writeCap === undefined ? fileCap(child) : readOnlyText(parseCap(writeCap));
+      const kind = isDirectory ? 'directory' : 'file';
+      children.set(`child ${i}`, { kind, writeCap, readCap, metadata: metadataOf(child) });
+    }
+    return { writeCap: cap, readCap: cap, children };
+  }
+
+  override async check(): Promise<CheckResult> {
+    return { versions: ['seq1-aaaa'], isHealthy: true, isRecoverable: true };
+  }
+}
+
+function fileCap(number: number): string {
+  const seed = sha256('file', String(number));
+  return chkText({
+    readKey: seed.subarray(0, 16),
+    uebHash: sha256(seed),
+    needed: 3,
+    total: 10,
+    sizeBytes: 100_000,
+  });
+}
+
+function metadataOf(number: number): Child['metadata'] {
+  const [c, t] = [`c${number}`, `t${number}`];
+  return { tahoe: { linkcrtime: number + 0.5, linkmotime: number + 0.25 }, tw: { c, m: number, t } };
+}
+
+async function walk(tree: GridTree, path: TreePath, most: { bytes: number }): Promise<number> {
+  const view = await tree.list(path);
+  const below: string[] = [];
+  for (const child of view.children()) {
+    if (child.kind === 'directory') {
+      below.push(child.name);
+    }
+  }
+  most.bytes = Math.max(most.bytes, tree.directoryBytes);
+  let walked = 1;
+  for (const name of below) {
+    walked += await walk(tree, [...path, name], most);
+  }
+  return walked;
+}
+
+const [folder = '', directories = '', metaBufferBytes = ''] = process.argv.slice(2);
+const grid = new EndlessGrid(Number(directories));
+const log = createLogger('error', 'text', (line) => process.stderr.write(line));
+const key = Buffer.alloc(32, 1);
+const store = await openStore({ file: join(folder, 'local.sqlite'), key, mountId: 'walk' });
+const tree = new GridTree({
+  grid,
+  rootCap: grid.capOf(0),
+  cache: await memoryCache(),
+  listings: new ListingStore(store, sealedWriteCaps(key), log),
+  mutables: new MutableStore(store, log),
+  scratch: new ScratchSpace(undefined),
+  metaBufferBytes: Number(metaBufferBytes),
+  edits: new EditStore(store, sealedEdits(key)),
+  clock: systemClock,
+  log,
+  random: () => 0.5,
+  dirCacheTimeMs: 10_000,
+  retries: 0,
+  isSoleWriter: true,
+  isReadOnly: false,
+});
+const most = { bytes: 0 };
+const startedMs = performance.now();
+const walked = await walk(tree, [], most);
+const walkMs = Math.round(performance.now() - startedMs);
+await tree.stop();
+let kept = 0;
+for await (const _ of store.scan('listing/')) {
+  kept += 1;
+}
+await store.close();
+const status = await readFile('/proc/self/status', 'utf8');
+const peakBytes = Number(/VmHWM:\s*(\d+)/.exec(status)?.[1]) * 1024;
+process.stdout.write(
+  `${JSON.stringify({ walked, walkMs, kept, peakBytes, mostDirectoryBytes: most.bytes })}\n`,
+);
