@@ -1,9 +1,11 @@
 // A real node and real storage servers that are stopped, killed or hang: what clients get and how soon, and that what was
 // answered is on the grid afterwards, whole.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
+import { bin, run } from '../cli/run.ts';
 import { type RealGrid, realGridSkip, startRealGrid } from '../grid/real-grid.ts';
 import { type Answer, DavClient } from '../server/dav-client.ts';
 import { type ServerProcess, startServer } from '../server/server-process.ts';
@@ -87,6 +89,15 @@ async function refuseAll(
   return `refused after ms: ${times.join(', ')}`;
 }
 
+/** It was written through this server, so it can be read without the grid; not when its content is forgotten. */
+async function readThenForget({ client, server }: Scene): Promise<void> {
+  assert.equal(await client.get('/file'), FILE);
+  const forgotten = await run(bin, ['cache', 'forget', '/file'], {
+    XDG_STATE_HOME: join(server.home, 'state'),
+  });
+  assert.equal(forgotten.code, 0, forgotten.stderr);
+}
+
 async function assertWorks({ client, tree }: Scene): Promise<void> {
   for (const [what, send] of changes) {
     const { status, body } = await send(client);
@@ -124,6 +135,7 @@ describe('A server in front of a real node', { skip: realGridSkip() }, () => {
       assert.equal(listing.result.length, 2);
       t.diagnostic(`listed after ${listing.ms} ms`);
       assert.ok(listing.ms < 2_500);
+      await readThenForget(scene);
       t.diagnostic(await refuseAll(all(scene), 6_000));
     });
     assert.deepEqual(await scene.tree(), SEED);
@@ -139,6 +151,7 @@ describe('A server in front of a real node', { skip: realGridSkip() }, () => {
       const again = await timed(() => scene.client.list('/'));
       t.diagnostic(`listed after ${listing.ms} and ${again.ms} ms`);
       assert.ok(listing.ms < 2_500 && again.ms < 900);
+      await readThenForget(scene);
       t.diagnostic(await refuseAll(all(scene), HUNG_MS));
     });
     assert.deepEqual(await scene.tree(), SEED);
@@ -242,6 +255,7 @@ describe('A server in front of a real node', { skip: realGridSkip() }, () => {
         assert.deepEqual(await tree(), SEED);
         await grid.run('stop-storage', '2');
         await delay(1_100);
+        await readThenForget(scene);
         const get = await timed(() => client.send('GET', '/file'));
         assertRefused(get.result);
         const listing = await timed(() => client.list('/'));
