@@ -40,6 +40,8 @@ export interface OpenedFile {
 
 /** Mutable files remembered at once. */
 const MAX_REMEMBERED = 10_000;
+/** As for listings: so long somebody waits who can be told what was known last. */
+const PATIENCE_MS = 1_000;
 
 export class Files {
   readonly #grid: Grid;
@@ -109,7 +111,7 @@ export class Files {
     }
     const cap = parseCap(child.writeCap ?? child.readCap ?? '');
     return cap.kind === 'mutable'
-      ? mutableFileFacts(child, await this.#ask(identityOf(cap), cap.text))
+      ? mutableFileFacts(child, await this.#askOrLast(identityOf(cap), cap.text))
       : atHand;
   }
 
@@ -204,6 +206,26 @@ export class Files {
         : (await this.version(text)) === version;
     const source = { key, cap: text, sizeBytes, isStill, onChanged: () => this.forget(text) };
     return (range, signal) => this.#contents.readVersion(source, range, signal);
+  }
+
+  /** What the grid says; where it takes too long, what it said last: its answer is for who asks next. */
+  async #askOrLast(id: string, cap: string): Promise<MutableFacts> {
+    const asked = this.#ask(id, cap);
+    asked.catch(() => undefined); // told below, if anybody waits for it
+    const last = this.#known.get(id)?.facts ?? (await this.#mutables?.load(id));
+    if (last === undefined) {
+      return await asked;
+    }
+    const calledOff = new AbortController();
+    const giveLast = (): MutableFacts => last;
+    try {
+      return await Promise.race([
+        asked,
+        this.#clock.sleep(PATIENCE_MS, calledOff.signal).then(giveLast, giveLast),
+      ]);
+    } finally {
+      calledOff.abort();
+    }
   }
 
   #ask(id: string, cap: string): Promise<MutableFacts> {

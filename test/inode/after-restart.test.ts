@@ -339,6 +339,29 @@ describe('GridTree after a restart', () => {
     await second.stop();
   });
 
+  test('tells what it knew last of a mutable file while the grid does not answer', async () => {
+    const scene = await Scene.open();
+    const cap = scene.grid.makeMutableFile(Buffer.from('mutable bytes'));
+    const tree = await scene.tree({ isReadOnly: true });
+    const child = {
+      kind: 'file' as const,
+      writeCap: cap,
+      readCap: readOnlyText(parseCap(cap)),
+      metadata: {},
+    };
+    await scene.grid.setChildren(scene.rootCap, new Map([['file', child]]), true);
+    const { etag } = await tree.stat(at('/file'));
+    await scene.clock.advance(60_000); // it has to be asked again
+    await names(tree);
+    scene.grid.mutableSize = () => new Promise(() => undefined);
+    const asked = tree.stat(at('/file'));
+    for (let turn = 0; turn < 20; turn += 1) {
+      await scene.clock.advance(100);
+    }
+    const { sizeBytes, etag: now } = await asked;
+    assert.deepEqual([sizeBytes, now], [13, etag]);
+  });
+
   for (const isBeingSaved of [false, true]) {
     test(`has nothing of a listing that was forgotten${isBeingSaved ? ' while it was being saved' : ''}`, async () => {
       const scene = await Scene.open(new Map([['file', fileLink('URI:LIT:')]]));
