@@ -2,7 +2,6 @@
 // The command. CommonJS, because libuv reads UV_THREADPOOL_SIZE once, and inside an ES module it has already done so.
 // Says plainly what is missing on this machine before the program itself is loaded.
 const os: typeof import('node:os') = require('node:os');
-const v8: typeof import('node:v8') = require('node:v8');
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
@@ -24,9 +23,6 @@ async function start(args: readonly string[]): Promise<number> {
 
 // File reads, scrypt and SQLite share this pool; with the default of 4 a few slow disk reads hold up all the rest.
 process.env['UV_THREADPOOL_SIZE'] ??= String(Math.max(8, 2 * os.cpus().length));
-// By itself V8 lets the heap grow to four times what is alive: a walk over 30,000 directories with 64 MiB of listings
-// peaked at 400 MB, so at 222 (Node 20 and 24 know the flag).
-v8.setFlagsFromString('--heap-growing-percent=40');
 // A rejection is a fault of ours, and Node's own way to end suits it: stack and exit code 1.
 void start(process.argv.slice(2)).then((code) => {
   process.exitCode = code;

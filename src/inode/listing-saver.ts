@@ -16,7 +16,7 @@ const QUIET_MS = 1_000;
 const LATEST_MS = 10_000;
 const AT_ONCE = 4;
 /** Held in memory for this. A grid is slower than the store; where it isn't, the surplus is not saved. */
-const MAX_PENDING_BYTES: number = 32 * 1024 * 1024;
+const MAX_PENDING_BYTES: number = 16 * 1024 * 1024;
 
 interface Pending {
   readonly latestMs: number;

@@ -26,10 +26,8 @@ describe('directories in memory', () => {
   });
 
   const MIB = 1024 * 1024;
-  // With ten children each they would come to 50 MB.
+  // With ten children each they would come to 100 MB.
   const DIRECTORIES = 4_000;
-  // As the program sets it.
-  const HEAP = ['--heap-growing-percent=40'];
   const isSlow = process.env['SLOW'] === '1';
   for (const [directories, bufferBytes] of [
     [DIRECTORIES, 8 * MIB],
@@ -42,14 +40,13 @@ describe('directories in memory', () => {
       const { walked, kept, peakBytes, mostDirectoryBytes, walkMs } = (await told(
         './walk-main.js',
         args,
-        HEAP,
       )) as Record<'walked' | 'kept' | 'peakBytes' | 'mostDirectoryBytes' | 'walkMs', number>;
       t.diagnostic(`${walked} directories in ${walkMs} ms, ${kept} kept on disk, peak ${peakBytes} bytes`);
       assert.equal(walked, directories);
       assert.ok(kept > 0);
       assert.ok(peakBytes < 250 * MIB, `${peakBytes} bytes of memory`);
-      // Until they are saved they stay, too: 32 MiB at most.
-      assert.ok(mostDirectoryBytes <= bufferBytes + 33 * MIB, `${mostDirectoryBytes} bytes of directories`);
+      // Until they are saved they stay, too: 16 MiB at most.
+      assert.ok(mostDirectoryBytes <= bufferBytes + 17 * MIB, `${mostDirectoryBytes} bytes of directories`);
     });
   }
 });

@@ -126,8 +126,8 @@ describe('ListingSaver', () => {
     assert.equal(directory.saves, 1);
   });
 
-  test('holds 32 MiB at most, whether they wait or are being saved', async () => {
-    const weightBytes = 8 * 1024 * 1024;
+  test('holds 16 MiB at most, whether they wait or are being saved', async () => {
+    const weightBytes = 4 * 1024 * 1024;
     const held = Array.from({ length: 4 }, () => new Directory({ weightBytes, isSlow: true }));
     const surplus = new Directory({ weightBytes });
     for (const directory of held) {
