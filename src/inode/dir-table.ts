@@ -130,11 +130,14 @@ export class DirTable {
       if (this.#bytes <= this.#maxBytes || looked >= MAX_LOOKED_AT) {
         return;
       }
-      looked += 1;
       if (dir !== newest && dir.isIdle) {
-        looked -= 1;
         this.#bytes -= dir.weightBytes;
         this.#dirs.delete(id);
+      } else {
+        looked += 1;
+        // In use just now: behind the others, which so have their turn.
+        this.#dirs.delete(id);
+        this.#dirs.set(id, dir);
       }
     }
   }

@@ -45,7 +45,9 @@ export class ListingSaver {
     }
     this.forget(savable);
     const latestMs = before?.latestMs ?? nowMs + LATEST_MS;
-    const delayMs = Math.max(0, Math.min(QUIET_MS, latestMs - nowMs));
+    // Whoever walks a tree fast changes each once: waiting would only fill the bound.
+    const quietMs = this.#bytes > MAX_PENDING_BYTES / 4 ? 0 : QUIET_MS;
+    const delayMs = Math.max(0, Math.min(quietMs, latestMs - nowMs));
     const bytes = savable.weightBytes;
     this.#bytes += bytes;
     const timer = this.#clock.after(delayMs, () => this.#start(savable));
