@@ -170,6 +170,26 @@ describe('ScratchFile', () => {
     await scratch.dispose();
   });
 
+  test('uses no slot again while it is read', async () => {
+    await using folder = await temporaryFolder();
+    const scratch = new ScratchFile(folder.file('s'), B);
+    await hold(scratch, new Map([[0, filled(1)]]));
+    const keep = await scratch.write(new Map([[0, filled(2)]]));
+    const reading = scratch.read(0);
+    keep();
+    await hold(scratch, new Map([[1, filled(3)]]));
+    assert.deepEqual(await reading, filled(1));
+    assert.equal((await stat(folder.file('s'))).size, 3 * B);
+    // Now it is free.
+    await hold(scratch, new Map([[2, filled(4)]]));
+    assert.equal((await stat(folder.file('s'))).size, 3 * B);
+    assert.deepEqual(
+      await Promise.all([0, 1, 2].map((index) => scratch.read(index))),
+      [2, 3, 4].map((value) => filled(value)),
+    );
+    await scratch.dispose();
+  });
+
   const damages: ReadonlyArray<[string, (before: Buffer, now: Buffer, path: string) => Promise<void>]> = [
     ['an older block of the same place', (before, _now, path) => writeFile(path, before)],
     [

@@ -445,6 +445,32 @@ describe('InodeHandle', () => {
     await handle.close();
   });
 
+  test('shows a large write at once when its blocks are held, old bytes of a short block and all', async () => {
+    const inner = roomy();
+    const seen: Array<Promise<Buffer>> = [];
+    const looking: Scratch = {
+      write: async (blocks) => {
+        const keep = await inner.write(blocks);
+        return () => {
+          keep();
+          // The first moment at which anybody else can run.
+          queueMicrotask(() => seen.push(file.whole()));
+        };
+      },
+      read: (index) => inner.read(index),
+      drop: (index) => inner.drop(index),
+      dispose: () => inner.dispose(),
+    };
+    const file = new File(undefined, looking);
+    const handle = file.open();
+    await handle.write(0, Buffer.from('abc'));
+    await handle.truncate(12 * B);
+    await handle.write(0, Buffer.alloc(12 * B, 'x'));
+    assert.equal(seen.length, 1);
+    assert.deepEqual(await seen[0], Buffer.alloc(12 * B, 'x'));
+    await handle.close();
+  });
+
   const closed = {
     read: (handle: InodeHandle) => handle.read(0, 1),
     write: (handle: InodeHandle) => handle.write(0, Buffer.from('x')),
