@@ -16,6 +16,8 @@ export interface FileEntry extends Scored {
 
 /** Compared for each victim. */
 const SAMPLE = 32;
+/** So few are compared all: some 50 us. */
+const MAX_LOOKED_AT = 1_000;
 
 export class FileTable {
   readonly #byName = new Map<string, { readonly entry: FileEntry; at: number }>();
@@ -93,7 +95,7 @@ export class FileTable {
         cost,
         nowMs,
       );
-    return (this.#all.length > SAMPLE ? lowestIn(this.#sample()) : undefined) ?? lowestIn(this.#all);
+    return (this.#all.length > MAX_LOOKED_AT ? lowestIn(this.#sample()) : undefined) ?? lowestIn(this.#all);
   }
 
   /** For tests: throws where the sum or the index is off. */
