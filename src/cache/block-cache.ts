@@ -40,13 +40,18 @@ export interface Freed {
 }
 
 export interface BlockCacheStats {
+  /** Disk that cached contents take, as allocated. */
   readonly usedBytes: number;
+  /** The most they may take; undefined = no limit. */
   readonly maxBytes: number | undefined;
+  /** Free on that disk now; undefined where it can't be told. */
   readonly freeBytes: number | undefined;
   readonly minFreeBytes: number;
   readonly blockFiles: number;
   readonly pinnedBytes: number;
+  /** Opened blocks held in memory. */
   readonly bufferedBytes: number;
+  /** What happened since the start, by name: `hits`, `misses`, `fetchedBytes`, `badBlocks` ... */
   readonly counts: Readonly<Record<string, number>>;
 }
 

@@ -2,22 +2,11 @@
 // Long work reports as it goes; the last report says that it is done. Ending the iteration or firing the signal stops
 // the work; what is done stays done.
 import type { TreePath } from '../base/path.ts';
+import type { BlockCacheStats, Freed } from '../cache/block-cache.ts';
 
-export interface CacheStats {
-  /** Disk that cached contents take, as allocated. */
-  readonly usedBytes: number;
-  /** The most they may take; undefined = no limit. */
-  readonly maxBytes: number | undefined;
-  /** Free on that disk now; undefined where it can't be told. */
-  readonly freeBytes: number | undefined;
-  readonly minFreeBytes: number;
-  readonly blockFiles: number;
-  readonly pinnedBytes: number;
-  /** Opened blocks held in memory. */
-  readonly bufferedBytes: number;
-  /** What happened since the start, by name: `hits`, `misses`, `fetchedBytes`, `badBlocks` ... */
-  readonly counts: Readonly<Record<string, number>>;
-}
+export type { Freed };
+
+export type CacheStats = BlockCacheStats;
 
 export interface CachedEntry {
   readonly path: TreePath;
@@ -57,11 +46,6 @@ export interface RefreshReport {
   readonly changed: number;
   readonly failed: readonly { readonly path: TreePath; readonly reason: string }[];
   readonly isDone: boolean;
-}
-
-export interface Freed {
-  readonly files: number;
-  readonly bytes: number;
 }
 
 /** Path errors as in tree.ts; paths that name nothing are `not-found`. */
