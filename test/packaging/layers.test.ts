@@ -14,11 +14,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   gateway: ['base', 'seal', 'tahoe/caps.ts'],
   meta: ['base', 'seal', 'tahoe/caps.ts'],
   cache: ['base', 'seal', 'meta'],
+  dirty: ['base', 'seal', 'cache'],
   edits: ['base', 'meta', 'tahoe/caps.ts'],
-  inode: ['base', 'seal', 'tahoe', 'meta', 'cache', 'edits'],
+  inode: ['base', 'seal', 'tahoe', 'meta', 'cache', 'dirty', 'edits'],
+  sync: ['base', 'seal', 'tahoe', 'meta', 'cache', 'dirty', 'edits', 'inode'],
   webdav: ['base', 'seal', 'meta', 'inode', 'tahoe/caps.ts'],
-  http: ['base', 'inode', 'edits', 'tahoe/caps.ts'],
-  cli: ['base', 'config.ts', 'app.ts', 'tahoe/caps.ts', 'inode/cache-control.ts', 'http/control-protocol.ts'],
+  http: ['base', 'inode', 'edits', 'tahoe/caps.ts', 'sync/sync-control.ts'],
+  cli: [
+    'base',
+    'config.ts',
+    'app.ts',
+    'tahoe/caps.ts',
+    'inode/cache-control.ts',
+    'sync/sync-control.ts',
+    'http/control-protocol.ts',
+  ],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);
 
@@ -51,6 +61,7 @@ const TARGETS = [
   'index.ts',
   'tahoe/caps.ts',
   'inode/cache-control.ts',
+  'sync/sync-control.ts',
   'http/control-protocol.ts',
 ];
 const FILES = [
