@@ -9,6 +9,7 @@ import { ScratchSpace } from './cache/scratch-space.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
+import { SealedRecords } from './edits/sealed-records.ts';
 import { hasEmbeddedRoot } from './embedded-root.ts';
 import { startControl } from './http/control.ts';
 import { startFront } from './http/front.ts';
@@ -23,11 +24,11 @@ import type { MetaStore } from './meta/meta-store.ts';
 import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
 import { openGrid, openNode, rememberNode, requireNode } from './open-grid.ts';
 import { randomFraction } from './seal/random.ts';
-import { sealedEdits, sealedWriteCaps } from './sealed-edits.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
 import { Accounts } from './webdav/accounts.ts';
 import { DavServer, type Principal } from './webdav/dav-server.ts';
 import { LockTable } from './webdav/locks.ts';
+import { sealedWriteCaps, writersSecrets } from './writers-secrets.ts';
 
 export interface App extends AsyncDisposable {
   /** Where it listens, `http://127.0.0.1:8080/` each. */
@@ -147,7 +148,7 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
     mutables: new MutableStore(local, log),
     scratch: await ScratchSpace.open(config.store === 'memory' ? undefined : cacheRoot.folder, log),
     metaBufferBytes: config.metaBufferBytes,
-    edits: new EditStore(local, sealedEdits(cacheRoot.writerKey)),
+    edits: new EditStore(new SealedRecords(local, writersSecrets(cacheRoot.writerKey))),
     clock,
     log,
     random: randomFraction,

@@ -7,6 +7,7 @@ import type { TreePath } from '../../src/base/path.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
+import { SealedRecords } from '../../src/edits/sealed-records.ts';
 import { GridTree } from '../../src/inode/grid-tree.ts';
 import { ListingStore, type WriteCapCodec } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
@@ -66,7 +67,7 @@ export async function makeTree(grid: Grid, options: TestTreeOptions = {}): Promi
     mutables: new MutableStore(store, log),
     scratch: options.scratch ?? new ScratchSpace(undefined),
     metaBufferBytes: options.metaBufferBytes ?? 64 * 1024 * 1024,
-    edits: new EditStore(store, plainCodec),
+    edits: new EditStore(new SealedRecords(store, plainCodec)),
     clock: options.clock ?? systemClock,
     log,
     random: () => 0.5,
