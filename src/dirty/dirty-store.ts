@@ -1,0 +1,338 @@
+// Contents of files that were answered and are not on the grid yet, sealed on stable storage. When a body was received,
+// its file and the file's name are durable; before, nobody is told of it.
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { FsError, systemCode } from '../base/errors.ts';
+import { Limiter } from '../base/limiter.ts';
+import type { Logger } from '../base/log.ts';
+import { asBodyError } from '../base/request-body.ts';
+import { SpareBuffers } from '../cache/block-file.ts';
+import { BLOB_ID_BYTES } from '../cache/slots.ts';
+import { randomBytes } from '../seal/random.ts';
+import { BlobFile } from './blob-file.ts';
+import { type DirtyContent, dirtyContent } from './dirty-content.ts';
+import { openDirtyFolder, sizesIn } from './dirty-folder.ts';
+import { DirtyKeys, dirtyName, dirtyNameOf } from './dirty-keys.ts';
+import { DirtyRoom } from './dirty-room.ts';
+import { type Disk, systemDisk } from './disk.ts';
+import { DiskHealth, watchedDisk } from './disk-health.ts';
+import { FolderSync } from './folder-sync.ts';
+import { HeldFiles } from './held-files.ts';
+import { moveToLost, sweepLost, syncMoves } from './lost-files.ts';
+import { type DirtyManifest, hasEnd, readManifest } from './manifest.ts';
+import { type BodyFacts, receiveBody } from './receive-body.ts';
+
+export interface DirtyStoreOptions {
+  /** The root's own. */
+  readonly folder: string;
+  /** 32 bytes each: for the contents, and for what their manifests say. */
+  readonly key: Buffer;
+  readonly manifestKey: Buffer;
+  /** False: after a power cut (not after a crash of the process) what was received may be gone. */
+  readonly isFsynced: boolean;
+  /** Undefined = no bound but the disk. */
+  readonly maxBytes: number | undefined;
+  /** What stays free on the disk. */
+  readonly minFreeBytes: number;
+  /** Gives up what can be had again, for so many bytes; false = there is nothing more. */
+  readonly makeRoom: (bytes: number) => Promise<boolean>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly disk?: Disk;
+}
+
+/** What the caller knows of a content: the rest of its manifest is known here. */
+export type ManifestPart = Omit<DirtyManifest, 'sha256' | 'sizeBytes' | 'writtenAtMs' | 'counter'>;
+
+export interface ReceiveOptions {
+  /** Any other number of bytes is refused. */
+  readonly expectedBytes?: number | undefined;
+  /** Called when all of the body is here. */
+  readonly manifest: (about: BodyFacts) => ManifestPart;
+  /** Called before that; may still call it off by throwing. */
+  readonly beforeEnd?: (() => Promise<void>) | undefined;
+  /** Ends it while the body comes. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Received extends BodyFacts {
+  readonly id: string;
+}
+
+/** So many datasyncs of large files run at once: each keeps a thread, which reading and the store need too. */
+const LARGE_SYNCS = 2;
+const COUNTS_PER_MS = 1_000;
+
+export class DirtyStore {
+  readonly #o: DirtyStoreOptions;
+  readonly #disk: Disk;
+  readonly #health: DiskHealth;
+  readonly #folder: string;
+  readonly #folderSync: FolderSync;
+  readonly #keys: DirtyKeys;
+  readonly #room: DirtyRoom;
+  readonly #files: HeldFiles;
+  /** Bytes of all that lie there, but for those being received. */
+  readonly #blobs: Map<string, number>;
+  readonly #spare = new SpareBuffers();
+  readonly #largeSyncs = new Limiter(LARGE_SYNCS);
+  /** Bodies being received, and removals that had to wait. */
+  readonly #running = new Set<Promise<unknown>>();
+  #counter: number;
+  #isClosed = false;
+
+  /** Makes the folder where there is none. Throws `no-space` or `unavailable` where it can't be made or read. */
+  static async open(options: DirtyStoreOptions): Promise<DirtyStore> {
+    const health = new DiskHealth(options.log);
+    const disk = watchedDisk(options.disk ?? systemDisk, health);
+    const folder = await openDirtyFolder(options.folder);
+    const sizes = await sizesIn(folder, options.log);
+    return new DirtyStore(options, disk, health, new FolderSync(await disk.openFolder(folder)), sizes);
+  }
+
+  private constructor(
+    options: DirtyStoreOptions,
+    disk: Disk,
+    health: DiskHealth,
+    folderSync: FolderSync,
+    sizes: Map<string, number>,
+  ) {
+    this.#o = options;
+    this.#disk = disk;
+    this.#health = health;
+    this.#folder = join(options.folder, 'dirty');
+    this.#folderSync = folderSync;
+    this.#blobs = sizes;
+    this.#keys = new DirtyKeys(options.key, options.manifestKey);
+    this.#files = new HeldFiles(disk, (id) => this.#pathOf(id));
+    this.#room = new DirtyRoom({ ...options, freeBytes: () => this.#freeBytes() });
+    for (const bytes of sizes.values()) {
+      this.#room.add(bytes);
+    }
+    // Above what any earlier run has reached, as long as the clock goes on and each ms brought fewer bodies than that.
+    this.#counter = options.clock.now() * COUNTS_PER_MS;
+  }
+
+  /** What all take of the disk; of those being received, also what they were promised. */
+  get bytes(): number {
+    return this.#room.bytes;
+  }
+
+  /** A sync or a write failed by an I/O error: nothing new is taken, reading goes on. */
+  get isBroken(): boolean {
+    return this.#health.isBroken;
+  }
+
+  /** Of all that lie there and aren't being received. Some of an earlier run may have no end: `isFinished` tells. */
+  ids(): readonly string[] {
+    return [...this.#blobs.keys()];
+  }
+
+  /**
+   * Before a body of `sizeBytes` (undefined = unknown) is read: throws `no-space` where it does not fit, `unavailable`
+   * when nothing is taken any more. Near the bound it waits some seconds; `signal` ends that with `aborted`.
+   */
+  async admit(sizeBytes: number | undefined, signal?: AbortSignal): Promise<void> {
+    this.#check();
+    await this.#room.admit(sizeBytes, signal);
+    this.#check();
+  }
+
+  /**
+   * Takes `body` to its end. Durable, also its name, when it resolves. Throws `bad-request` where the body hasn't
+   * `expectedBytes`, `aborted` where it broke off, `no-space`, `unavailable` where the disk fails, and what `beforeEnd`
+   * throws. On every failure the body is destroyed and nothing is left.
+   */
+  async receive(body: Readable, options: ReceiveOptions): Promise<Received> {
+    return await this.#tracked(this.#receiveOrDestroy(body, options));
+  }
+
+  /** The content of `sizeBytes` of a blob; nothing is read before it is asked for. */
+  content(id: string, sizeBytes: number): DirtyContent {
+    const name = dirtyName(id);
+    const key = this.#keys.blockKey(name);
+    return dirtyContent({ name, key, sizeBytes, files: this.#files, spare: this.#spare });
+  }
+
+  /** Somebody reads it: until that is disposed its file is not removed, and stays open once it was read. */
+  hold(id: string): Disposable {
+    return this.#files.hold(id);
+  }
+
+  /** Removes the files, as soon as nobody holds them; those that are gone are passed over. */
+  async remove(ids: readonly string[]): Promise<void> {
+    const removals: Array<Promise<void>> = [];
+    for (const id of ids) {
+      let isNow = true;
+      this.#files.whenFree(id, () => {
+        const removal = this.#tracked(this.#unlink(id));
+        if (isNow) {
+          removals.push(removal);
+        } else {
+          removal.catch((error: unknown) =>
+            this.#o.log.warn({ err: error, id }, 'an unsynced file can not be removed'),
+          );
+        }
+      });
+      isNow = false;
+    }
+    await Promise.all(removals);
+  }
+
+  /** Throws `corrupt` where it has no end or that was altered, `unavailable` where the disk fails. */
+  async manifest(id: string): Promise<DirtyManifest> {
+    const name = dirtyName(id);
+    return await this.#files.use(id, (file) => readManifest(this.#keys.manifestKey(name), name, file));
+  }
+
+  /** False where a crash came before its end was written: nobody was answered for it. */
+  async isFinished(id: string): Promise<boolean> {
+    return await this.#files.use(id, hasEnd);
+  }
+
+  /**
+   * Of blobs that nobody knows: the finished ones are moved to the folder `lost`, others removed. What has been in
+   * `lost` for a week is deleted.
+   */
+  async setLost(ids: readonly string[]): Promise<void> {
+    const lost = join(this.#o.folder, 'lost');
+    for (const id of ids) {
+      if (await this.isFinished(id)) {
+        await moveToLost(this.#pathOf(id), lost, id, this.#o.clock.now());
+        this.#forget(id);
+      } else {
+        await this.remove([id]);
+      }
+    }
+    if (ids.length > 0) {
+      await syncMoves(lost, this.#folder);
+    }
+    await sweepLost(lost, this.#o.clock.now());
+  }
+
+  /** After what runs. Nothing is taken afterwards. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#running);
+    await this.#files.settled();
+    await this.#folderSync.close();
+  }
+
+  async #receiveOrDestroy(body: Readable, options: ReceiveOptions): Promise<Received> {
+    const { signal } = options;
+    const abort = (): void => {
+      body.destroy(new FsError('aborted', 'the request was given up', { cause: signal?.reason }));
+    };
+    body.on('error', ignore); // it may fail before it is read; then reading it fails
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      this.#check();
+      if (signal?.aborted) {
+        abort();
+      }
+      return await this.#receive(body, options);
+    } catch (error) {
+      body.destroy();
+      throw asBodyError(error);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #receive(body: Readable, options: ReceiveOptions): Promise<Received> {
+    using reservation = await this.#room.reserve(options.expectedBytes);
+    const name = dirtyNameOf(randomBytes(BLOB_ID_BYTES));
+    const file = this.#newFile(name);
+    try {
+      const target = { file, room: this.#room, reservation, spare: this.#spare };
+      const facts = await receiveBody(body, options.expectedBytes, target);
+      await options.beforeEnd?.();
+      file.addManifest({ ...options.manifest(facts), ...facts, ...this.#stamp() });
+      reservation.cover(file.pagesBytes);
+      reservation.wrote(file.pagesBytes);
+      await file.finish(() => this.#o.makeRoom(file.pagesBytes));
+      if (this.#o.isFsynced) {
+        await this.#folderSync.sync();
+      }
+      this.#blobs.set(name.id, reservation.keep());
+      return { id: name.id, ...facts };
+    } catch (error) {
+      await file.abandon().catch((left: unknown) => {
+        this.#o.log.warn({ err: left, id: name.id }, 'an unfinished file can not be removed');
+      });
+      throw error;
+    }
+  }
+
+  #newFile(name: ReturnType<typeof dirtyNameOf>): BlobFile {
+    return new BlobFile({
+      path: this.#pathOf(name.id),
+      name,
+      keys: this.#keys,
+      disk: this.#disk,
+      isFsynced: this.#o.isFsynced,
+      syncInTurn: async (sync) => {
+        using _turn = await this.#largeSyncs.take();
+        await sync();
+      },
+    });
+  }
+
+  #stamp(): Pick<DirtyManifest, 'writtenAtMs' | 'counter'> {
+    this.#counter += 1;
+    return { writtenAtMs: this.#o.clock.now(), counter: this.#counter };
+  }
+
+  #check(): void {
+    if (this.#isClosed) {
+      throw new FsError('unavailable', 'the server is stopping');
+    }
+    this.#health.check();
+  }
+
+  async #unlink(id: string): Promise<void> {
+    try {
+      await this.#disk.unlink(this.#pathOf(id));
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') {
+        throw error;
+      }
+    }
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    const bytes = this.#blobs.get(id);
+    if (bytes !== undefined) {
+      this.#blobs.delete(id);
+      this.#room.remove(bytes);
+    }
+  }
+
+  async #freeBytes(): Promise<number> {
+    try {
+      return await this.#disk.freeBytes(this.#folder);
+    } catch (error) {
+      this.#o.log.debug({ err: error }, 'the free space of the cache disk can not be told');
+      return Number.POSITIVE_INFINITY; // who writes is told
+    }
+  }
+
+  async #tracked<T>(running: Promise<T>): Promise<T> {
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  #pathOf(id: string): string {
+    return join(this.#folder, id);
+  }
+}
+
+function ignore(): void {
+  // the same error comes out where the body is read
+}
