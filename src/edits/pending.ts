@@ -15,6 +15,8 @@ export interface PendingEdit extends EditPlace {
    * it is sent: as long as there is one, undoing the edit takes a tombstone.
    */
   readonly tried: readonly string[];
+  /** What stood here was moved by us: what is taken away from the name is not deleted. */
+  readonly isMoved?: boolean;
   /** Another one for each change by a client; unique in this process. */
   readonly gen: number;
   /** Wall times, ms: of the first change that the grid has not, and of the last one. */

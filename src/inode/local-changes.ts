@@ -5,7 +5,7 @@ import { FsError } from '../base/errors.ts';
 import type { Decision, DirnodeChange } from '../edits/dirnode-write.ts';
 import { type Edit, type EditPlace, placeKey, type SeenChild, type WantedChild } from '../edits/edit.ts';
 import { isSameThing, type Landed } from '../edits/landed.ts';
-import type { BaseChild, PendingEdit, PendingUpdate } from '../edits/pending.ts';
+import { type BaseChild, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stand, Stands } from '../edits/stands.ts';
 import type { Child } from '../tahoe/grid.ts';
@@ -61,7 +61,7 @@ export class LocalChanges implements Changer {
   async makeDirectory(dirId: string, children: ReadonlyMap<string, WantedChild>): Promise<void> {
     const updates: PendingUpdate[] = [];
     for (const [name, want] of children) {
-      updates.push(this.#update({ dirId, name }, want, undefined));
+      updates.push(this.#update({ dirId, name }, want, undefined, false));
     }
     const wants = [...children].map(([name, want]) => ({ name, want }));
     const steps = this.#parts.stands.news(this.#standsIn(dirId, wants));
@@ -82,9 +82,13 @@ export class LocalChanges implements Changer {
 
   #wanted(dir: DirInode, { wants }: Decision): PendingUpdate[] {
     const below = dir.gridChildrenAtHand();
-    return wants.map(({ name, want }) =>
-      this.#update({ dirId: dir.dirId, name }, want && this.#stillThere(want), below?.get(name)),
-    );
+    const wanted = new Set(wants.map(({ want }) => want && capOf(want)));
+    return wants.map(({ name, want }) => {
+      const now = want === undefined ? dir.childrenInMemory()?.get(name) : undefined;
+      const isMoved = now !== undefined && wanted.has(capOf(now));
+      const place = { dirId: dir.dirId, name };
+      return this.#update(place, want && this.#stillThere(want), below?.get(name), isMoved);
+    });
   }
 
   /** The other half of a move, unless somebody has put another thing there meanwhile: that one stays. */
@@ -93,7 +97,7 @@ export class LocalChanges implements Changer {
       const dir = this.#parts.dirs.get(edit.dirWriteCap);
       const now = childrenOf(dir).get(edit.name);
       return this.#isBase(edit, now)
-        ? [this.#update(edit, undefined, dir.gridChildrenAtHand()?.get(edit.name))]
+        ? [this.#update(edit, undefined, dir.gridChildrenAtHand()?.get(edit.name), true)]
         : [];
     });
   }
@@ -103,7 +107,12 @@ export class LocalChanges implements Changer {
     return now !== undefined && isSameThing(this.#parts.landed, replaces, now);
   }
 
-  #update(place: EditPlace, want: WantedChild | undefined, below: Child | undefined): PendingUpdate {
+  #update(
+    place: EditPlace,
+    want: WantedChild | undefined,
+    below: Child | undefined,
+    isMoved: boolean,
+  ): PendingUpdate {
     const { pending, clock } = this.#parts;
     const { dirId, name } = place;
     const old = pending.get(place);
@@ -119,6 +128,7 @@ export class LocalChanges implements Changer {
       want,
       base,
       tried,
+      ...(isMoved || old?.isMoved ? { isMoved: true } : {}),
       gen: pending.nextGen(),
       sinceMs: old?.sinceMs ?? nowMs,
       changedMs: nowMs,
