@@ -7,7 +7,8 @@ import yargs, { type Argv } from 'yargs';
 import { FsError, hasCode } from '../base/errors.ts';
 import { parsePath, type TreePath } from '../base/path.ts';
 import { nearest } from '../base/suggest.ts';
-import { type CommandName, OPTION_NAMES, OPTIONS } from '../config-options.ts';
+import type { CommandName } from '../config-commands.ts';
+import { OPTION_NAMES, OPTIONS } from '../config-options.ts';
 import { layerOfFlags, refuseCap } from '../config-sources.ts';
 import { CACHE_ABOUT, CACHE_WORD, CACHE_WORDS, COMMANDS, FIRST_WORDS } from './commands.ts';
 

@@ -1,5 +1,5 @@
 // Every command there is: what its help says, and how many arguments it takes.
-import type { CommandName } from '../config-options.ts';
+import type { CommandName } from '../config-commands.ts';
 
 export interface CommandSpec {
   readonly about: string;

@@ -9,7 +9,7 @@ import {
   loadServeConfig,
   systemSources,
 } from '../config.ts';
-import type { CacheCommandName } from '../config-options.ts';
+import type { CacheCommandName } from '../config-commands.ts';
 import type { ConfigSources } from '../config-settings.ts';
 import { cacheClear } from './cache-clear.ts';
 import { cacheForget } from './cache-forget.ts';
