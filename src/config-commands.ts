@@ -12,7 +12,18 @@ export type CacheCommandName =
   | 'pin'
   | 'unpin';
 
-export type CommandName = 'serve' | 'create-root' | CacheCommandName;
+/** Those that look after changes on their way to the grid; a running server is asked. */
+export type SyncCommandName =
+  | 'status'
+  | 'flush'
+  | 'retry'
+  | 'discard'
+  | 'recover'
+  | 'trash list'
+  | 'trash restore'
+  | 'trash purge';
+
+export type CommandName = 'serve' | 'create-root' | CacheCommandName | SyncCommandName;
 
 export const CACHE_COMMANDS: readonly CacheCommandName[] = [
   'cache stats',
@@ -25,3 +36,18 @@ export const CACHE_COMMANDS: readonly CacheCommandName[] = [
   'pin',
   'unpin',
 ];
+
+export const SYNC_COMMANDS: readonly SyncCommandName[] = [
+  'status',
+  'flush',
+  'retry',
+  'discard',
+  'recover',
+  'trash list',
+  'trash restore',
+  'trash purge',
+];
+
+export function isSyncCommand(name: CommandName): name is SyncCommandName {
+  return SYNC_COMMANDS.some((command) => command === name);
+}

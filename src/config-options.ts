@@ -1,7 +1,6 @@
 // Every option there is: what the command line, the environment and the configuration file may say, and what the help
 // tells about it. A new setting is one entry here and one line in config.ts.
-
-import { CACHE_COMMANDS, type CommandName } from './config-commands.ts';
+import { CACHE_COMMANDS, type CommandName, SYNC_COMMANDS } from './config-commands.ts';
 
 export type OptionName =
   | 'addr'
@@ -41,6 +40,12 @@ export type OptionName =
   | 'propfind-max'
   | 'recursive'
   | 'repair'
+  | 'all'
+  | 'watch'
+  | 'wait'
+  | 'no-keep'
+  | 'older-than'
+  | 'yes'
   | 'json'
   | 'root'
   | 'log-level'
@@ -61,7 +66,8 @@ export interface OptionSpec {
   readonly commands: readonly CommandName[];
 }
 
-const all: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS];
+const all: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS, ...SYNC_COMMANDS];
+const grid: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS];
 const disk: readonly CommandName[] = ['serve', ...CACHE_COMMANDS];
 const serve: readonly CommandName[] = ['serve'];
 const WORK = 'What it does';
@@ -137,7 +143,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'holds what is not on the grid yet, too: no place that may be wiped',
     byDefault: 'below XDG_STATE_HOME',
-    commands: disk,
+    commands: [...disk, ...SYNC_COMMANDS],
   },
   store: {
     kind: 'text',
@@ -294,7 +300,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'how long the node may make no progress',
     byDefault: '30s',
-    commands: all,
+    commands: grid,
   },
   'max-connections': {
     kind: 'text',
@@ -302,7 +308,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'connections to the node, half for reads, half for writes',
     byDefault: '10',
-    commands: all,
+    commands: grid,
   },
   'grid-retries': {
     kind: 'text',
@@ -310,7 +316,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'further tries that a client waits for',
     byDefault: '3',
-    commands: all,
+    commands: grid,
   },
   'propfind-max': {
     kind: 'text',
@@ -332,18 +338,50 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     about: 'drop damaged blocks; they are fetched again when they are wanted',
     commands: ['cache verify'],
   },
+  all: {
+    kind: 'flag',
+    group: WORK,
+    about: 'every change that waits, not only those that need to be looked at',
+    commands: ['status'],
+  },
+  watch: { kind: 'flag', group: WORK, about: 'again and again, until Ctrl-C', commands: ['status'] },
+  wait: {
+    kind: 'flag',
+    group: WORK,
+    about: 'until all of it is on the grid; exit code 4 where it did not get there',
+    commands: ['flush'],
+  },
+  'no-keep': {
+    kind: 'flag',
+    group: WORK,
+    about: 'put no copy of what is given up into the trash',
+    commands: ['discard'],
+  },
+  'older-than': {
+    kind: 'text',
+    value: 'TIME',
+    group: WORK,
+    about: 'only what was removed longer ago',
+    commands: ['trash purge'],
+  },
+  yes: {
+    kind: 'flag',
+    group: WORK,
+    about: 'do not ask; needed where there is no terminal',
+    commands: ['discard', 'trash purge'],
+  },
   json: {
     kind: 'flag',
     group: OTHER,
     about: 'for scripts: one JSON document, or one a line where there are many',
-    commands: CACHE_COMMANDS,
+    commands: [...CACHE_COMMANDS, ...SYNC_COMMANDS],
   },
   root: {
     kind: 'text',
     value: 'ID',
     group: OTHER,
     about: "which running server's root, where several share the cache directory; the id's beginning will do",
-    commands: CACHE_COMMANDS,
+    commands: [...CACHE_COMMANDS, ...SYNC_COMMANDS],
   },
   'log-level': {
     kind: 'text',

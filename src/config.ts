@@ -9,7 +9,7 @@ import {
   showListenAddress,
 } from './base/listen-address.ts';
 import type { LogLevel } from './base/log.ts';
-import type { CacheCommandName } from './config-commands.ts';
+import type { CacheCommandName, SyncCommandName } from './config-commands.ts';
 import { findRootCap, type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
 import { readSecretFile } from './config-secrets.ts';
 import { type ConfigSources, parseSetting, Settings } from './config-settings.ts';
@@ -21,6 +21,7 @@ import {
   parseCountOrOff,
   parseDelayMs,
   parseHost,
+  parseKeepMs,
   parseRootId,
   parseSizeBytes,
   parseTimeMs,
@@ -135,6 +136,44 @@ export async function loadCacheConfig(
     isJson: settings.flag('json'),
     isRecursive: settings.flag('recursive'),
     isRepair: settings.flag('repair'),
+  };
+  const rootCapText = await findRootCap(settings, node !== undefined);
+  return { config: Object.freeze({ ...open, rootCapText }), warnings: settings.warnings, task };
+}
+
+/** What a command is to do with changes on their way to the grid, beside its paths. */
+export interface SyncTaskConfig {
+  /** The beginning of a root's id; empty = not said. */
+  readonly rootId: string;
+  readonly isJson: boolean;
+  readonly isAll: boolean;
+  readonly isWatching: boolean;
+  readonly isWaiting: boolean;
+  readonly keepsCopy: boolean;
+  /** 0 = of any age. */
+  readonly olderThanMs: number;
+  /** Nothing need be asked. */
+  readonly isConfirmed: boolean;
+}
+
+/** As loadCacheConfig. */
+export async function loadSyncConfig(
+  command: SyncCommandName,
+  flags: Readonly<Record<string, unknown>>,
+  sources: ConfigSources,
+): Promise<Loaded & { readonly task: SyncTaskConfig }> {
+  const settings = await Settings.load(command, flags, sources);
+  const node = await readNode(settings);
+  const open = configOf(settings, node);
+  const task = {
+    rootId: settings.parsed('root', parseRootId, ''),
+    isJson: settings.flag('json'),
+    isAll: settings.flag('all'),
+    isWatching: settings.flag('watch'),
+    isWaiting: settings.flag('wait'),
+    keepsCopy: !settings.flag('no-keep'),
+    olderThanMs: settings.parsed('older-than', parseKeepMs, 0),
+    isConfirmed: settings.flag('yes'),
   };
   const rootCapText = await findRootCap(settings, node !== undefined);
   return { config: Object.freeze({ ...open, rootCapText }), warnings: settings.warnings, task };
