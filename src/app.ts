@@ -24,6 +24,9 @@ import type { MetaStore } from './meta/meta-store.ts';
 import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
 import { openGrid, openNode, rememberNode, requireNode } from './open-grid.ts';
 import { randomFraction } from './seal/random.ts';
+import { drain } from './sync/drain.ts';
+import type { SyncControl } from './sync/sync-control.ts';
+import { ThroughControl } from './sync/through-control.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
 import { Accounts } from './webdav/accounts.ts';
 import { DavServer, type Principal } from './webdav/dav-server.ts';
@@ -33,8 +36,11 @@ import { sealedWriteCaps, writersSecrets } from './writers-secrets.ts';
 export interface App extends AsyncDisposable {
   /** Where it listens, `http://127.0.0.1:8080/` each. */
   readonly addresses: readonly string[];
-  /** Accepts no more, lets what runs end within `graceMs`; what was answered is safe either way. */
-  stop(graceMs: number): Promise<void>;
+  /**
+   * Accepts no more, lets what runs end within `graceMs`, and waits up to `drainMs` for the grid to have everything; what
+   * was answered is safe either way.
+   */
+  stop(graceMs: number, drainMs: number): Promise<void>;
 }
 
 export interface AppParts {
@@ -52,12 +58,13 @@ export interface OpenedCache {
 export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const closers = new Closers();
   try {
-    const front = await start(config, parts, closers);
-    const stop = async (graceMs: number): Promise<void> => {
+    const { front, sync } = await start(config, parts, closers);
+    const stop = async (graceMs: number, drainMs: number): Promise<void> => {
       await front.stop(graceMs);
+      await drain(sync, drainMs, parts);
       await closers.close();
     };
-    return { addresses: front.addresses, stop, [Symbol.asyncDispose]: () => stop(0) };
+    return { addresses: front.addresses, stop, [Symbol.asyncDispose]: () => stop(0, 0) };
   } catch (error) {
     await closers.close();
     throw error;
@@ -117,6 +124,7 @@ interface Mount {
   readonly shared: MetaStore;
   readonly tree: GridTree;
   readonly keeper: CacheKeeper;
+  readonly sync: SyncControl;
 }
 
 /** One root: its stores, its cache and its tree, which does nothing yet. */
@@ -161,12 +169,14 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
   closers.add(() => tree.stop());
   const keeper = tree.cacheKeeper(new Pins(local, cache));
   closers.add(() => keeper.stop());
-  return { folder: cacheRoot.folder, shared, tree, keeper };
+  const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(rootCap, signal);
+  const sync = new ThroughControl({ askGrid, writeRefusal: writeRefusal?.message, clock });
+  return { folder: cacheRoot.folder, shared, tree, keeper, sync };
 }
 
 async function start(config: Config, parts: AppParts, closers: Closers) {
   const { log, clock } = parts;
-  const { folder, shared, tree, keeper } = await openMount(config, parts, closers);
+  const { folder, shared, tree, keeper, sync } = await openMount(config, parts, closers);
   if (config.nodeUrl === undefined) {
     log.warn(
       { dataDir: config.dataDir },
@@ -183,7 +193,8 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
   const control = await startControl({
     folder,
     runtimeDir: config.runtimeDir,
-    control: keeper,
+    cache: keeper,
+    sync,
     log,
     clock,
   });
@@ -197,16 +208,18 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
     clock,
   });
   const accounts = config.account && (await Accounts.create([config.account], clock));
-  return await startFront<Principal>({
+  const front = await startFront<Principal>({
     listen: config.listen,
     tls: config.tls,
     baseUrl: config.baseUrl,
     allowedHosts: config.allowedHosts,
     authenticate: accounts && ((authorization, address) => accounts.authenticate(authorization, address)),
     handle: (request, response, principal) => dav.handle(request, response, principal),
+    sync,
     log,
     clock,
   });
+  return { front, sync };
 }
 
 /** Keys and stores of the root, and the ballast on their disk. */

@@ -1,19 +1,6 @@
 // Every option there is: what the command line, the environment and the configuration file may say, and what the help
 // tells about it. A new setting is one entry here and one line in config.ts.
-
-/** Those that look after the cache, of a running server or of one that is not running. */
-export type CacheCommandName =
-  | 'cache stats'
-  | 'cache list'
-  | 'cache clear'
-  | 'cache verify'
-  | 'cache refresh'
-  | 'cache forget'
-  | 'warmup'
-  | 'pin'
-  | 'unpin';
-
-export type CommandName = 'serve' | 'create-root' | CacheCommandName;
+import { CACHE_COMMANDS, type CommandName, SYNC_COMMANDS } from './config-commands.ts';
 
 export type OptionName =
   | 'addr'
@@ -27,6 +14,14 @@ export type OptionName =
   | 'data-dir'
   | 'cache-dir'
   | 'store'
+  | 'write-mode'
+  | 'write-back'
+  | 'durability'
+  | 'cache-max-dirty'
+  | 'trash-keep'
+  | 'transfers'
+  | 'bwlimit'
+  | 'shutdown-grace'
   | 'cache-max-size'
   | 'cache-min-free-space'
   | 'buffer-size'
@@ -45,6 +40,12 @@ export type OptionName =
   | 'propfind-max'
   | 'recursive'
   | 'repair'
+  | 'all'
+  | 'watch'
+  | 'wait'
+  | 'no-keep'
+  | 'older-than'
+  | 'yes'
   | 'json'
   | 'root'
   | 'log-level'
@@ -65,25 +66,15 @@ export interface OptionSpec {
   readonly commands: readonly CommandName[];
 }
 
-const CACHE_COMMANDS: readonly CacheCommandName[] = [
-  'cache stats',
-  'cache list',
-  'cache clear',
-  'cache verify',
-  'cache refresh',
-  'cache forget',
-  'warmup',
-  'pin',
-  'unpin',
-];
-
-const all: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS];
+const all: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS, ...SYNC_COMMANDS];
+const grid: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS];
 const disk: readonly CommandName[] = ['serve', ...CACHE_COMMANDS];
 const serve: readonly CommandName[] = ['serve'];
 const WORK = 'What it does';
 const LISTEN = 'Where it listens';
 const GRID = 'What it serves';
 const DISK = 'What it keeps on disk';
+const WRITES = 'How changes reach the grid';
 const ACCESS = 'Who may come in';
 const LIMITS = 'Times and limits';
 const OTHER = 'Other';
@@ -152,7 +143,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'holds what is not on the grid yet, too: no place that may be wiped',
     byDefault: 'below XDG_STATE_HOME',
-    commands: disk,
+    commands: [...disk, ...SYNC_COMMANDS],
   },
   store: {
     kind: 'text',
@@ -161,6 +152,72 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     about: 'where metadata is kept: sqlite: or memory:',
     byDefault: 'sqlite:',
     commands: disk,
+  },
+  'write-mode': {
+    kind: 'text',
+    value: 'MODE',
+    group: WRITES,
+    about: 'when a write is answered: back = once it is safe on this disk, through = once it is on the grid',
+    byDefault: 'through',
+    commands: serve,
+  },
+  'write-back': {
+    kind: 'text',
+    value: 'TIME',
+    group: WRITES,
+    about: 'how long a file rests after its last change before it goes to the grid; 0 = at once',
+    byDefault: '5s',
+    commands: serve,
+  },
+  durability: {
+    kind: 'text',
+    value: 'HOW',
+    group: WRITES,
+    about:
+      'what an answered write outlives until it is on the grid: fsync = a power cut, os = the end of this program',
+    byDefault: 'fsync',
+    commands: serve,
+  },
+  'cache-max-dirty': {
+    kind: 'text',
+    value: 'SIZE',
+    group: WRITES,
+    about: 'most that contents may take which are not on the grid yet; then writes get 507; 0 = no limit',
+    byDefault: '5G',
+    commands: serve,
+  },
+  'trash-keep': {
+    kind: 'text',
+    value: 'TIME',
+    group: WRITES,
+    about: 'how long what was overwritten or deleted can be restored; 0 = it is forgotten at once',
+    byDefault: '30d',
+    commands: serve,
+  },
+  transfers: {
+    kind: 'text',
+    value: 'N',
+    group: WRITES,
+    about: 'files that are sent to the grid at the same time',
+    byDefault: '4',
+    commands: serve,
+  },
+  bwlimit: {
+    kind: 'text',
+    value: 'UP[:DOWN]',
+    group: WRITES,
+    about: 'sizes a second that go to and come from the node at most; off = no limit',
+    byDefault: 'off',
+    commands: serve,
+  },
+  'shutdown-grace': {
+    kind: 'text',
+    value: 'TIME',
+    group: WRITES,
+    about:
+      'how long a stop waits for changes to reach the grid; 0 = not at all: they go on at the next start',
+    byDefault: '30s',
+    commands: serve,
   },
   'cache-max-size': {
     kind: 'text',
@@ -243,7 +300,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'how long the node may make no progress',
     byDefault: '30s',
-    commands: all,
+    commands: grid,
   },
   'max-connections': {
     kind: 'text',
@@ -251,7 +308,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'connections to the node, half for reads, half for writes',
     byDefault: '10',
-    commands: all,
+    commands: grid,
   },
   'grid-retries': {
     kind: 'text',
@@ -259,7 +316,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: LIMITS,
     about: 'further tries that a client waits for',
     byDefault: '3',
-    commands: all,
+    commands: grid,
   },
   'propfind-max': {
     kind: 'text',
@@ -281,18 +338,50 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     about: 'drop damaged blocks; they are fetched again when they are wanted',
     commands: ['cache verify'],
   },
+  all: {
+    kind: 'flag',
+    group: WORK,
+    about: 'every change that waits, not only those that need to be looked at',
+    commands: ['status'],
+  },
+  watch: { kind: 'flag', group: WORK, about: 'again and again, until Ctrl-C', commands: ['status'] },
+  wait: {
+    kind: 'flag',
+    group: WORK,
+    about: 'until all of it is on the grid; exit code 4 where it did not get there',
+    commands: ['flush'],
+  },
+  'no-keep': {
+    kind: 'flag',
+    group: WORK,
+    about: 'put no copy of what is given up into the trash',
+    commands: ['discard'],
+  },
+  'older-than': {
+    kind: 'text',
+    value: 'TIME',
+    group: WORK,
+    about: 'only what was removed longer ago',
+    commands: ['trash purge'],
+  },
+  yes: {
+    kind: 'flag',
+    group: WORK,
+    about: 'do not ask; needed where there is no terminal',
+    commands: ['discard', 'trash purge'],
+  },
   json: {
     kind: 'flag',
     group: OTHER,
     about: 'for scripts: one JSON document, or one a line where there are many',
-    commands: CACHE_COMMANDS,
+    commands: [...CACHE_COMMANDS, ...SYNC_COMMANDS],
   },
   root: {
     kind: 'text',
     value: 'ID',
     group: OTHER,
     about: "which running server's root, where several share the cache directory; the id's beginning will do",
-    commands: CACHE_COMMANDS,
+    commands: [...CACHE_COMMANDS, ...SYNC_COMMANDS],
   },
   'log-level': {
     kind: 'text',

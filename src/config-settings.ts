@@ -1,7 +1,8 @@
 // What was said of each option, from all sources, and how one reads a value of it.
 import { isAbsolute, join, resolve } from 'node:path';
 import { FsError } from './base/errors.ts';
-import { type CommandName, type OptionName, strayVariables } from './config-options.ts';
+import type { CommandName } from './config-commands.ts';
+import { type OptionName, strayVariables } from './config-options.ts';
 import { type Layer, layerOfEnvironment, layerOfFile, layerOfFlags, type Setting } from './config-sources.ts';
 import { BadValue, parseFlag } from './config-values.ts';
 

@@ -4,14 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { FsError, systemCode } from './base/errors.ts';
 import { nearest } from './base/suggest.ts';
-import {
-  type CommandName,
-  environmentName,
-  isOptionName,
-  OPTION_NAMES,
-  OPTIONS,
-  type OptionName,
-} from './config-options.ts';
+import type { CommandName } from './config-commands.ts';
+import { environmentName, isOptionName, OPTION_NAMES, OPTIONS, type OptionName } from './config-options.ts';
 
 /** What was said of one option, still as text, and where: `--addr`, `TAHOE_WEBDAV_ADDR`, `addr in /etc/x.yaml`. */
 export interface Setting {

@@ -31,18 +31,38 @@ function isOff(text: string): boolean {
 
 /** `500ms`, `10s`, `5m`, `2h`, `1d`; a bare number is seconds; `0` and `off` = Infinity, no limit. */
 export function parseTimeMs(text: string): number {
-  if (isOff(text)) {
-    return Number.POSITIVE_INFINITY;
-  }
-  const match = /^(\d{1,15})(ms|s|m|h|d)?$/.exec(text);
-  if (!match) {
-    throw new BadValue('is no time: digits with ms, s, m, h or d');
-  }
-  const ms = Number(match[1]) * (TIME_UNITS_MS[match[2] ?? 's'] ?? 1);
+  const ms = timeMs(text);
   if (ms > TIME_MAX_MS) {
     throw new BadValue('is too long: 24 days at most, or off');
   }
   return ms === 0 ? Number.POSITIVE_INFINITY : ms;
+}
+
+/** A delay, unlike a limit: `0` and `off` = 0, none. */
+export function parseDelayMs(text: string): number {
+  const ms = timeMs(text);
+  if (ms > TIME_MAX_MS) {
+    throw new BadValue('is too long: 24 days at most');
+  }
+  return ms;
+}
+
+/** How long something is kept: no timer counts it, so that it may be years; `0` and `off` = 0, not at all. */
+export function parseKeepMs(text: string): number {
+  const ms = timeMs(text);
+  if (!Number.isSafeInteger(ms)) {
+    throw new BadValue('is too long');
+  }
+  return ms;
+}
+
+/** `off` is 0. */
+function timeMs(text: string): number {
+  const match = /^(\d{1,15})(ms|s|m|h|d)?$/.exec(isOff(text) ? '0' : text);
+  if (!match) {
+    throw new BadValue('is no time: digits with ms, s, m, h or d');
+  }
+  return Number(match[1]) * (TIME_UNITS_MS[match[2] ?? 's'] ?? 1);
 }
 
 /** Digits with an optional K, M, G or T (or Ki ...), all powers of 1024; `0` and `off` = Infinity, no limit. */
@@ -56,6 +76,21 @@ export function parseSizeBytes(text: string): number {
     throw new BadValue('is no size: digits with an optional K, M, G or T');
   }
   return bytes === 0 ? Number.POSITIVE_INFINITY : bytes;
+}
+
+export interface Rates {
+  /** Bytes a second; Infinity = no limit. */
+  readonly up: number;
+  readonly down: number;
+}
+
+/** `UP` or `UP:DOWN`, sizes as in parseSizeBytes; what is not said has no limit. */
+export function parseRates(text: string): Rates {
+  const [up = '', down = 'off', ...more] = text.split(':');
+  if (more.length > 0) {
+    throw new BadValue('is no UP or UP:DOWN, sizes a second like 1M or 1M:off');
+  }
+  return { up: parseSizeBytes(up), down: parseSizeBytes(down) };
 }
 
 /** A whole number from `min` to `max`. */

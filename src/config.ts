@@ -9,7 +9,7 @@ import {
   showListenAddress,
 } from './base/listen-address.ts';
 import type { LogLevel } from './base/log.ts';
-import type { CacheCommandName } from './config-options.ts';
+import type { CacheCommandName, SyncCommandName } from './config-commands.ts';
 import { findRootCap, type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
 import { readSecretFile } from './config-secrets.ts';
 import { type ConfigSources, parseSetting, Settings } from './config-settings.ts';
@@ -19,14 +19,17 @@ import {
   parseChoice,
   parseCount,
   parseCountOrOff,
+  parseDelayMs,
   parseHost,
+  parseKeepMs,
   parseRootId,
   parseSizeBytes,
   parseTimeMs,
   parseUserName,
 } from './config-values.ts';
+import { checkStore, readWrites, type WriteSettings } from './config-writes.ts';
 
-export interface Config {
+export interface Config extends WriteSettings {
   readonly listen: readonly ListenAddress[];
   /** '' or `/a/b`: no slash at the end, nothing in it needs escaping. */
   readonly baseUrl: string;
@@ -44,7 +47,6 @@ export interface Config {
   readonly configDir: string;
   /** For what ends with the process; undefined where the system has no such folder. */
   readonly runtimeDir: string | undefined;
-  readonly store: 'sqlite' | 'memory';
   /** Infinity = no limit. */
   readonly cacheMaxBytes: number;
   readonly cacheMinFreeBytes: number;
@@ -87,6 +89,7 @@ export async function loadServeConfig(
   const settings = await Settings.load('serve', flags, sources);
   const node = await readNode(settings);
   const open = configOf(settings, node);
+  checkStore(settings, open);
   const account = await readAccount(settings);
   checkExposure({ ...open, account }, settings.flag('no-auth'), settings.flag('allow-insecure-auth'));
   // Last, because standard input can be asked once only.
@@ -138,12 +141,49 @@ export async function loadCacheConfig(
   return { config: Object.freeze({ ...open, rootCapText }), warnings: settings.warnings, task };
 }
 
+/** What a command is to do with changes on their way to the grid, beside its paths. */
+export interface SyncTaskConfig {
+  /** The beginning of a root's id; empty = not said. */
+  readonly rootId: string;
+  readonly isJson: boolean;
+  readonly isAll: boolean;
+  readonly isWatching: boolean;
+  readonly isWaiting: boolean;
+  readonly keepsCopy: boolean;
+  /** 0 = of any age. */
+  readonly olderThanMs: number;
+  /** Nothing need be asked. */
+  readonly isConfirmed: boolean;
+}
+
+/** As loadCacheConfig. */
+export async function loadSyncConfig(
+  command: SyncCommandName,
+  flags: Readonly<Record<string, unknown>>,
+  sources: ConfigSources,
+): Promise<Loaded & { readonly task: SyncTaskConfig }> {
+  const settings = await Settings.load(command, flags, sources);
+  const node = await readNode(settings);
+  const open = configOf(settings, node);
+  const task = {
+    rootId: settings.parsed('root', parseRootId, ''),
+    isJson: settings.flag('json'),
+    isAll: settings.flag('all'),
+    isWatching: settings.flag('watch'),
+    isWaiting: settings.flag('wait'),
+    keepsCopy: !settings.flag('no-keep'),
+    olderThanMs: settings.parsed('older-than', parseKeepMs, 0),
+    isConfirmed: settings.flag('yes'),
+  };
+  const rootCapText = await findRootCap(settings, node !== undefined);
+  return { config: Object.freeze({ ...open, rootCapText }), warnings: settings.warnings, task };
+}
+
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 const LOG_FORMATS = ['text', 'json'] as const;
-const STORES = ['sqlite:', 'memory:', 'sqlite', 'memory'] as const;
 
 /** All but what is secret. */
 function configOf(settings: Settings, node: NodeAddress | undefined): Config {
@@ -159,7 +199,7 @@ function configOf(settings: Settings, node: NodeAddress | undefined): Config {
     cacheDir: settings.path('cache-dir') ?? settings.xdg('XDG_STATE_HOME', '.local/state'),
     configDir: settings.xdg('XDG_CONFIG_HOME', '.config'),
     runtimeDir: settings.runtimeDir(),
-    store: settings.parsed('store', parseStore, 'sqlite'),
+    ...readWrites(settings),
     cacheMaxBytes: settings.parsed('cache-max-size', parseSizeBytes, 10 * GIB),
     cacheMinFreeBytes: settings.parsed('cache-min-free-space', parseAmountBytes, 256 * MIB),
     bufferBytes: settings.parsed('buffer-size', parseAmountBytes, 32 * MIB),
@@ -167,7 +207,7 @@ function configOf(settings: Settings, node: NodeAddress | undefined): Config {
     account: undefined,
     tls: readTls(settings),
     allowedHosts: settings.all('allowed-host', parseHost),
-    dirCacheTimeMs: settings.parsed('dir-cache-time', parseAgeMs, 10_000),
+    dirCacheTimeMs: settings.parsed('dir-cache-time', parseDelayMs, 10_000),
     netTimeoutMs: settings.parsed('net-timeout', parseTimeMs, 30_000),
     maxConnections: settings.parsed('max-connections', (text) => parseCount(text, 2, 1_000), 10),
     gridRetries: settings.parsed('grid-retries', (text) => parseCount(text, 0, 100), 3),
@@ -239,16 +279,6 @@ function readTls(settings: Settings): Config['tls'] {
     throw new FsError('bad-config', '--cert and --key go together');
   }
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
-}
-
-function parseStore(text: string): Config['store'] {
-  return parseChoice(text, STORES).startsWith('memory') ? 'memory' : 'sqlite';
-}
-
-/** An age, unlike a limit: 0 is the shortest there is. */
-function parseAgeMs(text: string): number {
-  const ms = parseTimeMs(text);
-  return Number.isFinite(ms) ? ms : 0;
 }
 
 /** An amount, unlike a limit: 0 is none. */

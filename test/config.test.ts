@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FsError } from '../src/base/errors.ts';
 import { type Config, loadCacheConfig, loadCreateRootConfig, loadServeConfig } from '../src/config.ts';
-import { type CacheCommandName, environmentName, OPTION_NAMES } from '../src/config-options.ts';
+import type { CacheCommandName } from '../src/config-commands.ts';
+import { environmentName, OPTION_NAMES } from '../src/config-options.ts';
 import { firstLine, parseAliases } from '../src/config-secrets.ts';
 import type { ConfigSources } from '../src/config-settings.ts';
 import * as values from '../src/config-values.ts';
@@ -60,6 +61,14 @@ describe('parsing of values', () => {
     ['time', values.parseTimeMs, '0', Number.POSITIVE_INFINITY],
     ['time', values.parseTimeMs, '0s', Number.POSITIVE_INFINITY],
     ['time', values.parseTimeMs, 'OFF', Number.POSITIVE_INFINITY],
+    ['delay', values.parseDelayMs, '5s', 5_000],
+    ['delay', values.parseDelayMs, '0', 0],
+    ['delay', values.parseDelayMs, 'off', 0],
+    ['time to keep', values.parseKeepMs, '3650d', 3650 * 86_400_000],
+    ['time to keep', values.parseKeepMs, 'Off', 0],
+    ['rates', values.parseRates, '1M', { up: 2 ** 20, down: Number.POSITIVE_INFINITY }],
+    ['rates', values.parseRates, 'off:2K', { up: Number.POSITIVE_INFINITY, down: 2048 }],
+    ['rates', values.parseRates, 'off', { up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY }],
     ['size', values.parseSizeBytes, '17', 17],
     ['size', values.parseSizeBytes, '1K', 1024],
     ['size', values.parseSizeBytes, '2Ki', 2048],
@@ -95,6 +104,12 @@ describe('parsing of values', () => {
     ),
     ...['', '-1', '1.5K', '10MB', '1P', 'K', '99999999999T', '0x10'].map(
       (text) => ['size', values.parseSizeBytes, text] as [string, (text: string) => unknown, string],
+    ),
+    ['delay', values.parseDelayMs, '25d'],
+    ['delay', values.parseDelayMs, 'soon'],
+    ['time to keep', values.parseKeepMs, '999999999999999d'],
+    ...['', ':', '1M:', ':1M', '1M:2M:3M', 'fast'].map(
+      (text) => ['rates', values.parseRates, text] as [string, (text: string) => unknown, string],
     ),
     ['flag', values.parseFlag, 'maybe'],
     ['base URL', values.parseBaseUrl, 'dav'],
@@ -172,6 +187,15 @@ describe('loadServeConfig', () => {
       configDir: join(home, '.config/tahoe-webdav'),
       runtimeDir: undefined,
       store: 'sqlite',
+      writeMode: 'through',
+      writeBackMs: 5_000,
+      transfers: 4,
+      maxDirtyBytes: 5 * 2 ** 30,
+      isFsynced: true,
+      uploadBytesPerSecond: undefined,
+      downloadBytesPerSecond: undefined,
+      shutdownGraceMs: 30_000,
+      trashKeepMs: 30 * 86_400_000,
       cacheMaxBytes: 10 * 2 ** 30,
       cacheMinFreeBytes: 256 * 2 ** 20,
       bufferBytes: 32 * 2 ** 20,
@@ -218,6 +242,14 @@ describe('loadServeConfig', () => {
       'data-dir': 'relative',
       'cache-dir': '~/cache',
       store: 'memory:',
+      'write-mode': 'through',
+      'write-back': '0',
+      transfers: '8',
+      'cache-max-dirty': 'off',
+      durability: 'os',
+      bwlimit: '1M:2M',
+      'shutdown-grace': 'off',
+      'trash-keep': '365d',
       'cache-max-size': '0',
       'cache-min-free-space': 'off',
       'buffer-size': '1M',
@@ -253,6 +285,15 @@ describe('loadServeConfig', () => {
       configDir: join(folder, 'home', '.config/tahoe-webdav'),
       runtimeDir: undefined,
       store: 'memory',
+      writeMode: 'through',
+      writeBackMs: 0,
+      transfers: 8,
+      maxDirtyBytes: undefined,
+      isFsynced: false,
+      uploadBytesPerSecond: 2 ** 20,
+      downloadBytesPerSecond: 2 * 2 ** 20,
+      shutdownGraceMs: 0,
+      trashKeepMs: 365 * 86_400_000,
       cacheMaxBytes: Number.POSITIVE_INFINITY,
       cacheMinFreeBytes: 0,
       bufferBytes: 2 ** 20,
@@ -307,6 +348,11 @@ describe('loadServeConfig', () => {
     );
     assert.equal((await serveConfig({ config: yaml })).dirCacheTimeMs, 5000);
     assert.equal((await serveConfig({ config: file('# all commented out\n') })).maxConnections, 10);
+  });
+
+  test('writes through where metadata is in memory, unless that is contradicted', async () => {
+    assert.equal((await serveConfig({ store: 'memory:' })).writeMode, 'through');
+    assert.equal((await serveConfig({ 'write-mode': 'back' })).writeMode, 'back');
   });
 
   test('has a variable of its own for each option', async () => {
@@ -449,6 +495,21 @@ describe('loadServeConfig', () => {
     ],
     ['a bad level', { 'log-level': 'debg' }, /^--log-level debg is unknown; did you mean debug\?/],
     ['a bad store', { store: 'redis://x' }, /^--store is none of sqlite:/],
+    ['a bad mode of writing', { 'write-mode': 'bakc' }, /^--write-mode bakc is unknown; did you mean back\?/],
+    ['a bad durability', { durability: 'disk' }, /^--durability disk is none of fsync, os/],
+    ['no transfers', { transfers: '0' }, /^--transfers 0 is no whole number from 1 to 100/],
+    ['a bad limit of rates', { bwlimit: '1M/s' }, /^--bwlimit is no size/],
+    [
+      'write mode back without a store on the disk',
+      { store: 'memory:', 'write-mode': 'back' },
+      /^--store memory: forgets .* \(give --write-mode through, or another store\)/,
+    ],
+    [
+      'the same from a variable',
+      { store: 'memory:' },
+      /^--store memory: forgets/,
+      { TAHOE_WEBDAV_WRITE_MODE: 'back' },
+    ],
     [
       'a bad flag',
       {},

@@ -33,8 +33,11 @@ export function failureLine({ path, reason }: FailedPath): string {
 
 /** One line of JSON; a path in it is text that these commands take. */
 export function printJson(output: Output, value: object): void {
-  const text = JSON.stringify(value, (_key, part: unknown) => (part === undefined ? null : part));
-  output.line(text);
+  output.line(jsonText(value));
+}
+
+export function jsonText(value: object): string {
+  return JSON.stringify(value, (_key, part: unknown) => (part === undefined ? null : part));
 }
 
 export function failuresForJson(failed: readonly FailedPath[]): readonly object[] {

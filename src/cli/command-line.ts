@@ -7,9 +7,10 @@ import yargs, { type Argv } from 'yargs';
 import { FsError, hasCode } from '../base/errors.ts';
 import { parsePath, type TreePath } from '../base/path.ts';
 import { nearest } from '../base/suggest.ts';
-import { type CommandName, OPTION_NAMES, OPTIONS } from '../config-options.ts';
+import type { CommandName } from '../config-commands.ts';
+import { OPTION_NAMES, OPTIONS } from '../config-options.ts';
 import { layerOfFlags, refuseCap } from '../config-sources.ts';
-import { CACHE_ABOUT, CACHE_WORD, CACHE_WORDS, COMMANDS, FIRST_WORDS } from './commands.ts';
+import { COMMANDS, FIRST_WORDS, GROUPS, type GroupWord, isGroup, wordsOf } from './commands.ts';
 
 export type Order =
   | { readonly kind: 'print'; readonly text: string }
@@ -18,6 +19,8 @@ export type Order =
       readonly command: CommandName;
       readonly flags: Readonly<Record<string, unknown>>;
       readonly paths: readonly TreePath[];
+      /** Of a command whose arguments are no paths. */
+      readonly ids: readonly string[];
     };
 
 /** What the parser found: the words are the command's and its arguments. */
@@ -26,7 +29,7 @@ interface Parsed {
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
-type Run = (command: CommandName | typeof CACHE_WORD) => (parsed: object) => void;
+type Run = (command: CommandName | GroupWord) => (parsed: object) => void;
 
 const HELP_WIDTH = 110;
 
@@ -36,9 +39,17 @@ export async function readCommandLine(argv: readonly string[]): Promise<Order> {
   const run: Run = (command) => (parsed) => {
     const { words, flags } = partsOf(parsed);
     const args = argumentsOf(command, words);
-    if (command !== CACHE_WORD) {
+    if (!isGroup(command)) {
       layerOfFlags(command, flags); // before the paths: an unknown option may have swallowed one
-      chosen = { kind: 'run', command, flags, paths: pathsOf(command, args) };
+      checkCount(command, args);
+      const isPaths = COMMANDS[command].takes === 'paths';
+      chosen = {
+        kind: 'run',
+        command,
+        flags,
+        paths: isPaths ? args.map(pathOf) : [],
+        ids: isPaths ? [] : args,
+      };
     }
   };
   const parser = describe(yargs([...argv]), run);
@@ -58,18 +69,20 @@ function describe(parser: Argv, run: Run): Argv {
   const add = (to: Argv, command: CommandName, name: string | readonly string[]): void => {
     to.command(name, COMMANDS[command].about, (one) => withOptions(one, command), run(command));
   };
-  const cacheCommands = (to: Argv): Argv => {
-    for (const word of CACHE_WORDS) {
-      add(to, `${CACHE_WORD} ${word}` as CommandName, word);
-    }
-    return to.usage(`$0 ${CACHE_WORD} COMMAND [options]\n\n${sentence(CACHE_ABOUT)}`);
-  };
+  const commandsOf =
+    (group: GroupWord) =>
+    (to: Argv): Argv => {
+      for (const word of wordsOf(group)) {
+        add(to, `${group} ${word}` as CommandName, word);
+      }
+      return to.usage(`$0 ${group} COMMAND [options]\n\n${sentence(GROUPS[group])}`);
+    };
   parser
     .scriptName('tahoe-webdav')
     .usage('$0 [COMMAND] [options]\n\nServes files of a Tahoe-LAFS grid over WebDAV.');
   for (const word of FIRST_WORDS) {
-    if (word === CACHE_WORD) {
-      parser.command(word, CACHE_ABOUT, cacheCommands, run(word));
+    if (isGroup(word)) {
+      parser.command(word, GROUPS[word], commandsOf(word), run(word));
     } else {
       add(parser, word as CommandName, word === 'serve' ? [word, '$0'] : word);
     }
@@ -133,15 +146,15 @@ function partsOf(parsed: object): Parsed {
 }
 
 /** What stands behind the command's own words; refuses a word that is no command. */
-function argumentsOf(command: CommandName | typeof CACHE_WORD, words: readonly string[]): readonly string[] {
+function argumentsOf(command: CommandName | GroupWord, words: readonly string[]): readonly string[] {
   for (const word of words) {
     refuseCap('an argument', word);
   }
   const own = command.split(' ');
   const isNamed = own.every((word, index) => words[index] === word);
   const rest = isNamed ? words.slice(own.length) : words;
-  if (command === CACHE_WORD) {
-    throw unknownCommand(`${CACHE_WORD} command`, rest[0], CACHE_WORDS);
+  if (isGroup(command)) {
+    throw unknownCommand(`${command} command`, rest[0], wordsOf(command));
   }
   if (!isNamed && rest.length > 0) {
     throw unknownCommand('command', rest[0], FIRST_WORDS);
@@ -159,23 +172,27 @@ function unknownCommand(what: string, word: string | undefined, known: readonly 
   });
 }
 
-function pathsOf(command: CommandName, args: readonly string[]): readonly TreePath[] {
-  const { minPaths, maxPaths } = COMMANDS[command];
-  const surplus = args[maxPaths];
+function checkCount(command: CommandName, args: readonly string[]): void {
+  const { takes, minArguments, maxArguments, usage } = COMMANDS[command];
+  const surplus = args[maxArguments];
   if (surplus !== undefined) {
     throw new FsError(
       'bad-config',
-      maxPaths === 0
+      maxArguments === 0
         ? `${command} takes options only, no argument${shown(surplus)}`
         : `${command} takes one path, not ${args.length}`,
     );
   }
-  if (args.length < minPaths) {
-    throw new FsError('bad-config', `${command} needs a path`, {
-      hint: `tahoe-webdav ${command} ${COMMANDS[command].usage}; / is the whole tree`,
-    });
+  if (args.length < minArguments) {
+    const line = `tahoe-webdav ${command} ${usage}`;
+    throw new FsError(
+      'bad-config',
+      takes === 'paths' ? `${command} needs a path` : `${command} needs an id`,
+      {
+        hint: takes === 'paths' ? `${line}; / is the whole tree` : line,
+      },
+    );
   }
-  return args.map(pathOf);
 }
 
 function pathOf(text: string): TreePath {

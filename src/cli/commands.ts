@@ -1,19 +1,28 @@
 // Every command there is: what its help says, and how many arguments it takes.
-import type { CommandName } from '../config-options.ts';
+import type { CommandName } from '../config-commands.ts';
 
 export interface CommandSpec {
   readonly about: string;
   /** What stands after the name in the help. */
   readonly usage: string;
-  readonly minPaths: number;
-  readonly maxPaths: number;
+  /** What its arguments are. */
+  readonly takes: 'paths' | 'ids';
+  readonly minArguments: number;
+  readonly maxArguments: number;
   readonly examples: ReadonlyArray<readonly [string, string]>;
 }
 
-const NO_PATH = { usage: '[options]', minPaths: 0, maxPaths: 0 };
-const PATHS = { usage: 'PATH... [options]', minPaths: 1, maxPaths: Number.POSITIVE_INFINITY };
+const NO_PATH = { usage: '[options]', takes: 'paths', minArguments: 0, maxArguments: 0 } as const;
+const MAYBE_PATH = { usage: '[PATH] [options]', takes: 'paths', minArguments: 0, maxArguments: 1 } as const;
+const PATHS = {
+  usage: 'PATH... [options]',
+  takes: 'paths',
+  minArguments: 1,
+  maxArguments: Number.POSITIVE_INFINITY,
+} as const;
+const MAYBE_PATHS = { ...PATHS, usage: '[PATH...] [options]', minArguments: 0 } as const;
 
-/** In the order of the help; the words behind `cache` are commands of their own. */
+/** In the order of the help; the words behind those of GROUPS are commands of their own. */
 export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   serve: {
     ...NO_PATH,
@@ -34,15 +43,66 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ['create-root --tahoe-dir ~/.tahoe --alias work', "keep it among Tahoe's aliases"],
     ],
   },
+  status: {
+    ...MAYBE_PATH,
+    about:
+      'is it safe to switch off? is everything on the grid? what waits, what failed; exit code 4 where something waits',
+    examples: [
+      ['status', 'of the running server'],
+      ['status /photos --all', 'every change below a path'],
+      ['status --watch', 'again every second'],
+    ],
+  },
+  flush: {
+    ...MAYBE_PATHS,
+    about: 'send what waits to the grid now; exit code 4 where something still waits or needs a decision',
+    examples: [
+      ['flush --wait', 'before the machine is given away'],
+      ['flush /photos', 'these first'],
+    ],
+  },
+  retry: {
+    ...MAYBE_PATHS,
+    about: 'try changes again that failed or were parked, without their waiting time',
+    examples: [['retry', 'after the cause is gone']],
+  },
+  discard: {
+    ...PATHS,
+    about:
+      "give up changes that are not on the grid yet: the grid's state is shown again, their contents go to the trash",
+    examples: [['discard /a/b', 'asks first']],
+  },
+  recover: {
+    ...NO_PATH,
+    about:
+      'bring back contents that were not on the grid when the metadata was lost, below /recovered TIME; ' +
+      'exit code 5 where some are damaged',
+    examples: [['recover', 'then writes begin again']],
+  },
+  'trash list': {
+    ...NO_PATH,
+    about: 'what was overwritten, deleted or discarded and can be restored',
+    examples: [['trash list --json', 'for scripts']],
+  },
+  'trash restore': {
+    ...PATHS,
+    usage: 'ID... [options]',
+    takes: 'ids',
+    about: 'put entries of the trash where they were, or beside what stands there by now',
+    examples: [['trash restore k3f7', 'an id as trash list shows it']],
+  },
+  'trash purge': {
+    ...NO_PATH,
+    about: 'forget entries of the trash for good',
+    examples: [['trash purge --older-than 7d --yes', 'without a question']],
+  },
   'cache stats': {
     ...NO_PATH,
     about: 'how full the cache is and how well it does',
     examples: [['cache stats', 'of the running server']],
   },
   'cache list': {
-    usage: '[PATH] [options]',
-    minPaths: 0,
-    maxPaths: 1,
+    ...MAYBE_PATH,
     about: 'what is cached below a path, without asking the grid',
     examples: [['cache list /photos', 'how much of each file is here']],
   },
@@ -73,9 +133,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     examples: [['warmup /photos/2024', 'before the grid goes away']],
   },
   pin: {
-    ...PATHS,
-    usage: '[PATH...] [options]',
-    minPaths: 0,
+    ...MAYBE_PATHS,
     about: 'fetch what stands at paths and keep it in the cache; without a path: tell what is pinned',
     examples: [
       ['pin /music', 'always here'],
@@ -89,9 +147,13 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
 };
 
-/** What the commands that begin with it have in common is no command itself. */
-export const CACHE_WORD = 'cache';
-export const CACHE_ABOUT = 'look after the cache: stats, list, clear, verify, refresh or forget';
+/** First words that are no command alone, and what the commands behind them have in common. */
+export const GROUPS = {
+  cache: 'look after the cache: stats, list, clear, verify, refresh or forget',
+  trash: 'what was overwritten or deleted: list, restore or purge',
+} as const;
+
+export type GroupWord = keyof typeof GROUPS;
 
 const COMMAND_NAMES: readonly CommandName[] = Object.keys(COMMANDS) as CommandName[];
 
@@ -100,7 +162,13 @@ export const FIRST_WORDS: readonly string[] = [
   ...new Set(COMMAND_NAMES.map((name) => name.split(' ')[0] ?? name)),
 ];
 
-/** The words behind `cache`. */
-export const CACHE_WORDS: readonly string[] = COMMAND_NAMES.filter((name) =>
-  name.startsWith(`${CACHE_WORD} `),
-).map((name) => name.slice(CACHE_WORD.length + 1));
+export function isGroup(word: string): word is GroupWord {
+  return Object.hasOwn(GROUPS, word);
+}
+
+/** The words behind that of a group. */
+export function wordsOf(group: GroupWord): readonly string[] {
+  return COMMAND_NAMES.filter((name) => name.startsWith(`${group} `)).map((name) =>
+    name.slice(group.length + 1),
+  );
+}

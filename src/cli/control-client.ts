@@ -1,8 +1,7 @@
-// The cache of a running server, asked over its control socket (http/control-protocol.ts). Ending an iteration, or the
-// signal, ends the connection, and with it the work.
+// A running server, asked over its control socket (http/control-protocol.ts). Ending an iteration, or the signal, ends
+// the connection, and with it the work.
 import { type IncomingMessage, request } from 'node:http';
 import { FsError, systemCode } from '../base/errors.ts';
-import type { TreePath } from '../base/path.ts';
 import {
   CONTROL_VERSION,
   type ControlAsk,
@@ -11,18 +10,18 @@ import {
   decodeError,
   encodeLine,
 } from '../http/control-protocol.ts';
-import type {
-  CacheControl,
-  CachedEntry,
-  CacheStats,
-  FetchReport,
-  Freed,
-  RefreshReport,
-  VerifyReport,
-} from '../inode/cache-control.ts';
+
+const NOTHING_ASKED: ControlAsk = {
+  paths: [],
+  isRecursive: false,
+  isRepair: false,
+  keepsCopy: true,
+  id: '',
+  olderThanMs: 0,
+};
 
 /** `not-running` where nobody listens any more, `unavailable` where the server goes away in the middle. */
-export class RemoteControl implements CacheControl {
+export class ControlClient {
   readonly #socketPath: string;
   readonly #signal: AbortSignal;
   readonly #version: number;
@@ -34,65 +33,23 @@ export class RemoteControl implements CacheControl {
     this.#version = version;
   }
 
-  async stats(): Promise<CacheStats> {
-    const stats = await this.#one<CacheStats>('stats', {});
-    return { ...stats, maxBytes: stats.maxBytes ?? undefined, freeBytes: stats.freeBytes ?? undefined };
-  }
-
-  async *list(path: TreePath, signal?: AbortSignal): AsyncIterable<CachedEntry> {
-    for await (const entry of this.#stream<CachedEntry>('list', { paths: [path] }, signal)) {
-      yield { ...entry, sizeBytes: entry.sizeBytes ?? undefined };
-    }
-  }
-
-  clear(): Promise<Freed> {
-    return this.#one('clear', {});
-  }
-
-  verify(isRepair: boolean, signal?: AbortSignal): AsyncIterable<VerifyReport> {
-    return this.#stream('verify', { isRepair }, signal);
-  }
-
-  refresh(path: TreePath, isRecursive: boolean, signal?: AbortSignal): AsyncIterable<RefreshReport> {
-    return this.#stream('refresh', { paths: [path], isRecursive }, signal);
-  }
-
-  forget(path: TreePath, signal?: AbortSignal): Promise<Freed> {
-    return this.#one('forget', { paths: [path] }, signal);
-  }
-
-  warmup(paths: readonly TreePath[], signal?: AbortSignal): AsyncIterable<FetchReport> {
-    return this.#stream('warmup', { paths }, signal);
-  }
-
-  pin(paths: readonly TreePath[], signal?: AbortSignal): AsyncIterable<FetchReport> {
-    return this.#stream('pin', { paths }, signal);
-  }
-
-  async unpin(paths: readonly TreePath[]): Promise<void> {
-    await this.#one('unpin', { paths });
-  }
-
-  pins(): Promise<readonly TreePath[]> {
-    return this.#one('pins', {});
-  }
-
-  async #one<T>(call: ControlCall, ask: Partial<ControlAsk>, signal?: AbortSignal): Promise<T> {
-    for await (const value of this.#stream<T>(call, ask, signal)) {
+  /** For calls that give one thing. */
+  async one<T>(call: ControlCall, ask: Partial<ControlAsk> = {}, signal?: AbortSignal): Promise<T> {
+    for await (const value of this.stream<T>(call, ask, signal)) {
       return value;
     }
     throw cutOff();
   }
 
-  async *#stream<T>(
+  async *stream<T>(
     call: ControlCall,
-    ask: Partial<ControlAsk>,
-    ownSignal: AbortSignal | undefined,
+    ask: Partial<ControlAsk> = {},
+    ownSignal?: AbortSignal,
   ): AsyncGenerator<T> {
     let response: IncomingMessage | undefined;
     const signal = ownSignal ? AbortSignal.any([ownSignal, this.#signal]) : this.#signal;
     try {
-      response = await this.#send(call, { paths: [], isRecursive: false, isRepair: false, ...ask }, signal);
+      response = await this.#send(call, { ...NOTHING_ASKED, ...ask }, signal);
       for await (const line of linesOf(response)) {
         if ('error' in line) {
           throw decodeError(line.error);
@@ -100,7 +57,7 @@ export class RemoteControl implements CacheControl {
         if ('end' in line) {
           return;
         }
-        yield line.value as T; // of the same version: it is what CacheControl gives
+        yield line.value as T; // of the same version: it is what the control gives
       }
     } catch (error) {
       throw understood(error, signal);

@@ -4,6 +4,7 @@ import { type ErrorCode, FsError } from '../base/errors.ts';
 
 export const DONE = 0;
 export const FAILED = 1;
+export const NOT_SYNCED = 4;
 export const DAMAGED = 5;
 
 const exitCodes = {

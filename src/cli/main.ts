@@ -7,9 +7,10 @@ import {
   loadCacheConfig,
   loadCreateRootConfig,
   loadServeConfig,
+  loadSyncConfig,
   systemSources,
 } from '../config.ts';
-import type { CacheCommandName } from '../config-options.ts';
+import { type CacheCommandName, isSyncCommand, type SyncCommandName } from '../config-commands.ts';
 import type { ConfigSources } from '../config-settings.ts';
 import { cacheClear } from './cache-clear.ts';
 import { cacheForget } from './cache-forget.ts';
@@ -20,12 +21,20 @@ import type { CacheTask } from './cache-task.ts';
 import { cacheVerify } from './cache-verify.ts';
 import { type Order, readCommandLine } from './command-line.ts';
 import { createRoot } from './create-root.ts';
+import { discard } from './discard.ts';
 import { DONE, exitCodeOf } from './exit-codes.ts';
+import { flush } from './flush.ts';
 import { Interrupt } from './interrupt.ts';
-import { type CacheDoor, openControl } from './open-control.ts';
+import { type CacheDoor, openControl, openSync } from './open-control.ts';
 import { errorLine, isBug, type Output, systemOutput } from './output.ts';
 import { pin } from './pin.ts';
+import { asker } from './question.ts';
+import { recover } from './recover.ts';
+import { retry } from './retry.ts';
 import { serve } from './serve.ts';
+import { status } from './status.ts';
+import type { SyncTask } from './sync-task.ts';
+import { trashList, trashPurge, trashRestore } from './trash.ts';
 import { unpin } from './unpin.ts';
 import { warmup } from './warmup.ts';
 
@@ -40,6 +49,17 @@ const cacheCommands = {
   pin,
   unpin,
 } satisfies Record<CacheCommandName, (task: CacheTask) => Promise<number>>;
+
+const syncCommands = {
+  status,
+  flush,
+  retry,
+  discard,
+  recover,
+  'trash list': trashList,
+  'trash restore': trashRestore,
+  'trash purge': trashPurge,
+} satisfies Record<SyncCommandName, (task: SyncTask) => Promise<number>>;
 
 /** What app.ts gives. */
 export interface AppDoor extends CacheDoor {
@@ -92,7 +112,9 @@ class Run {
       case 'create-root':
         return this.#createRoot(order, sources);
       default:
-        return this.#lookAfterCache(order.command, order, sources);
+        return isSyncCommand(order.command)
+          ? this.#lookAfterChanges(order.command, order, sources)
+          : this.#lookAfterCache(order.command, order, sources);
     }
   }
 
@@ -133,6 +155,28 @@ class Run {
     } finally {
       await close();
     }
+  }
+
+  async #lookAfterChanges(
+    command: SyncCommandName,
+    { flags, paths, ids }: RunOrder,
+    sources: ConfigSources,
+  ): Promise<number> {
+    const { config, warnings, task } = await loadSyncConfig(command, flags, sources);
+    const parts = this.#parts(config, warnings);
+    using interrupt = new Interrupt(parts.clock);
+    const { signal } = interrupt;
+    const { rootId } = task;
+    return await syncCommands[command]({
+      ...task,
+      sync: await openSync({ config, rootId, parts, signal, door: this.#door }, command),
+      paths,
+      ids,
+      output: this.#output,
+      clock: parts.clock,
+      signal,
+      ask: asker({ input: process.stdin, output: process.stderr }, signal),
+    });
   }
 
   #parts(config: Config, warnings: readonly string[]): AppParts {

@@ -11,12 +11,14 @@ export interface Output {
   readonly log: (line: string) => void;
   /** Standard error where somebody looks at it. */
   readonly terminal: Terminal | undefined;
+  /** Standard output where somebody looks at it. */
+  readonly screen: Terminal | undefined;
   /** False once nobody reads the results any more. */
   readonly isRead: () => boolean;
 }
 
-/** What a progress bar is drawn on. */
-export type Terminal = NodeJS.WritableStream & { readonly columns?: number };
+/** What can be drawn on. */
+export type Terminal = NodeJS.WritableStream & { readonly columns?: number; readonly rows?: number };
 
 /** This process's own streams. Whoever reads them may go away first (`| head -1`): that ends no server. */
 export function systemOutput(): Output {
@@ -27,6 +29,7 @@ export function systemOutput(): Output {
   process.stderr.on('error', () => {});
   return {
     terminal: process.stderr.isTTY ? process.stderr : undefined,
+    screen: process.stdout.isTTY ? process.stdout : undefined,
     isRead: () => isRead,
     line: (text) => process.stdout.write(`${text}\n`),
     complain: (text) => process.stderr.write(`${text}\n`),

@@ -8,7 +8,8 @@ import { Pace } from './pace.ts';
 
 export interface ProgressState {
   readonly doneBytes: number;
-  readonly totalBytes: number;
+  /** Undefined where nobody knows; 0 where it is not about bytes. */
+  readonly totalBytes: number | undefined;
   /** The total still grows. */
   readonly isCounting: boolean;
   /** What else is to be told: `3 of 12 files`. */
@@ -97,7 +98,7 @@ class ProgressBar implements Progress {
 
   show(state: ProgressState): void {
     this.#pace.add(this.#clock.monotonicMs(), state.doneBytes);
-    this.#bar.setTotal(state.totalBytes);
+    this.#bar.setTotal(state.totalBytes ?? 0);
     this.#bar.update(state.doneBytes, { text: textOf(state, this.#pace) });
   }
 
@@ -131,19 +132,26 @@ function withoutSavedCursor(terminal: Terminal): NodeJS.WritableStream {
 function textOf(state: ProgressState, pace: Pace): string {
   const { doneBytes, totalBytes, isCounting, note } = state;
   const rate = pace.bytesPerSecond;
-  const leftBytes = totalBytes - doneBytes;
+  const leftBytes = (totalBytes ?? 0) - doneBytes;
   const leftMs = isCounting || leftBytes <= 0 ? undefined : pace.leftMs(leftBytes);
   const parts = [
-    isCounting
-      ? `${showBytes(doneBytes)} of at least ${showBytes(totalBytes)}`
-      : amountOf(doneBytes, totalBytes),
+    amountOf(state),
     note,
-    rate === undefined ? '' : `${showBytes(rate)}/s`,
+    rate === undefined || totalBytes === 0 ? '' : `${showBytes(rate)}/s`,
     leftMs === undefined ? '' : `${showDuration(leftMs)} left`,
   ];
   return parts.filter((part) => part !== '').join(', ');
 }
 
-function amountOf(doneBytes: number, totalBytes: number): string {
-  return `${showShare(doneBytes, totalBytes)}, ${showBytes(doneBytes)} of ${showBytes(totalBytes)}`;
+function amountOf({ doneBytes, totalBytes, isCounting, note }: ProgressState): string {
+  if (totalBytes === undefined) {
+    return showBytes(doneBytes);
+  }
+  if (isCounting) {
+    return `${showBytes(doneBytes)} of at least ${showBytes(totalBytes)}`;
+  }
+  const isNamesOnly = totalBytes === 0 && note !== '';
+  return isNamesOnly
+    ? ''
+    : `${showShare(doneBytes, totalBytes)}, ${showBytes(doneBytes)} of ${showBytes(totalBytes)}`;
 }

@@ -17,6 +17,9 @@ const GRACE_MS = 10_000;
 /** For everything after them; then the process ends whatever still hangs. */
 const AFTER_GRACE_MS = 5_000;
 
+/** A longer one would fire at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 // Under `npm start` one Ctrl-C can arrive twice: from the terminal, and from npm, which passes it on to its child (us,
 // where the shell between replaces itself by its last command).
 const SAME_KEYPRESS_MS = 250;
@@ -24,14 +27,15 @@ const SAME_KEYPRESS_MS = 250;
 /** Runs until it is asked to end; the exit code. */
 export async function serve(config: Config, parts: ServeParts): Promise<number> {
   const { log, clock, output } = parts;
-  using end = new End(log, clock);
+  using end = new End(config.shutdownGraceMs, log, clock);
   const app = await parts.startApp(config, { log, clock });
   for (const address of app.addresses) {
     output.line(`listening on ${address}`);
   }
   const exitCode = await end.asked;
   log.info('stopping');
-  await app.stop(GRACE_MS);
+  // After a bug nothing new is begun: what waits is on stable storage, and goes on with the next process.
+  await app.stop(GRACE_MS, exitCode === DONE ? config.shutdownGraceMs : 0);
   return exitCode;
 }
 
@@ -43,9 +47,12 @@ class End implements Disposable {
   #askedAtMs: number | undefined;
   readonly #log: Logger;
   readonly #clock: Clock;
+  readonly #drainMs: number;
   readonly #listeners: ReadonlyArray<[string, (argument: unknown) => void]>;
 
-  constructor(log: Logger, clock: Clock) {
+  /** `drainMs` is the time for what waits to reach the grid. */
+  constructor(drainMs: number, log: Logger, clock: Clock) {
+    this.#drainMs = drainMs;
     this.#log = log;
     this.#clock = clock;
     this.asked = new Promise((resolve) => {
@@ -74,7 +81,8 @@ class End implements Disposable {
     }
     this.#askedAtMs = this.#clock.monotonicMs();
     // Not called off when the stop is over: it does not keep the process, and ends one that something else keeps.
-    this.#clock.after(GRACE_MS + AFTER_GRACE_MS, () => process.exit(exitCode));
+    const longestMs = Math.min(GRACE_MS + this.#drainMs + AFTER_GRACE_MS, TIMER_MAX_MS);
+    this.#clock.after(longestMs, () => process.exit(exitCode));
     this.#ask(exitCode);
   }
 

@@ -186,6 +186,11 @@ export class DirtyStore {
     return await this.#files.use(id, (file) => readManifest(this.#keys.manifestKey(name), name, file));
   }
 
+  /** Whether it lies there, finished or not; not while it is being received. */
+  has(id: string): boolean {
+    return this.#blobs.has(id);
+  }
+
   /** False where a crash came before its end was written: nobody was answered for it. */
   async isFinished(id: string): Promise<boolean> {
     return await this.#files.use(id, hasEnd);

@@ -1,7 +1,7 @@
 // What our own commands and the running server say to each other over its control socket, and where that lies.
 //
-//   POST /<version>/<call>                         a method of CacheControl
-//   {"paths":[["a","b"]],"isRecursive":false,"isRepair":false}
+//   POST /<version>/<call>                         a method of CacheControl or SyncControl
+//   {"paths":[["a","b"]],"isRecursive":false,"isRepair":false,"keepsCopy":true,"id":"","olderThanMs":0}
 //
 //   200, and a JSON document on each line, all of it ASCII; what is undefined is null:
 //   {"value":...}                                  as often as the call gives something
@@ -14,6 +14,7 @@ import { FsError, isErrorCode, systemCode } from '../base/errors.ts';
 import { maskSecrets } from '../base/log.ts';
 import type { TreePath } from '../base/path.ts';
 import type { CacheControl } from '../inode/cache-control.ts';
+import type { SyncControl } from '../sync/sync-control.ts';
 
 export const CONTROL_VERSION = 1;
 
@@ -22,12 +23,16 @@ export const SOCKET_NAME = 'control.sock';
 /** In the folder of the root: one line, the path of the socket where it lies elsewhere. */
 export const POINTER_NAME = 'control';
 
-export type ControlCall = keyof CacheControl;
+export type ControlCall = keyof CacheControl | keyof SyncControl;
 
 export interface ControlAsk {
   readonly paths: readonly TreePath[];
   readonly isRecursive: boolean;
   readonly isRepair: boolean;
+  readonly keepsCopy: boolean;
+  /** Of an entry of the trash. */
+  readonly id: string;
+  readonly olderThanMs: number;
 }
 
 export type ControlLine =

@@ -8,6 +8,7 @@ import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { normalName, type TreePath } from '../base/path.ts';
 import type { CacheControl } from '../inode/cache-control.ts';
+import type { SyncControl } from '../sync/sync-control.ts';
 import {
   CONTROL_VERSION,
   type ControlAsk,
@@ -19,7 +20,8 @@ import { type ControlPlace, type ControlSocket, placeControlSocket } from './con
 import { DEFAULT_LIMITS, HttpServer } from './http-server.ts';
 
 export interface ControlOptions extends ControlPlace {
-  readonly control: CacheControl;
+  readonly cache: CacheControl;
+  readonly sync: SyncControl;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -40,19 +42,31 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   return server;
 }
 
-type Work = (control: CacheControl, ask: ControlAsk, signal: AbortSignal) => AsyncIterable<unknown>;
+type Work<Control> = (control: Control, ask: ControlAsk, signal: AbortSignal) => AsyncIterable<unknown>;
 
-const WORKS: Readonly<Record<ControlCall, Work>> = {
-  stats: (control) => single(() => control.stats()),
-  list: (control, { paths }, signal) => control.list(onlyPath(paths), signal),
-  clear: (control) => single(() => control.clear()),
-  verify: (control, { isRepair }, signal) => control.verify(isRepair, signal),
-  refresh: (control, { paths, isRecursive }, signal) => control.refresh(onlyPath(paths), isRecursive, signal),
-  forget: (control, { paths }, signal) => single(() => control.forget(onlyPath(paths), signal)),
-  warmup: (control, { paths }, signal) => control.warmup(paths, signal),
-  pin: (control, { paths }, signal) => control.pin(paths, signal),
-  unpin: (control, { paths }) => single(() => control.unpin(paths)),
-  pins: (control) => single(() => control.pins()),
+const CACHE_WORKS: Readonly<Record<keyof CacheControl, Work<CacheControl>>> = {
+  stats: (cache) => single(() => cache.stats()),
+  list: (cache, { paths }, signal) => cache.list(onlyPath(paths), signal),
+  clear: (cache) => single(() => cache.clear()),
+  verify: (cache, { isRepair }, signal) => cache.verify(isRepair, signal),
+  refresh: (cache, { paths, isRecursive }, signal) => cache.refresh(onlyPath(paths), isRecursive, signal),
+  forget: (cache, { paths }, signal) => single(() => cache.forget(onlyPath(paths), signal)),
+  warmup: (cache, { paths }, signal) => cache.warmup(paths, signal),
+  pin: (cache, { paths }, signal) => cache.pin(paths, signal),
+  unpin: (cache, { paths }) => single(() => cache.unpin(paths)),
+  pins: (cache) => single(() => cache.pins()),
+};
+
+const SYNC_WORKS: Readonly<Record<keyof SyncControl, Work<SyncControl>>> = {
+  status: (sync) => single(() => sync.status()),
+  items: (sync, { paths }, signal) => sync.items(onlyPath(paths), signal),
+  flush: (sync, { paths }, signal) => sync.flush(paths, signal),
+  retry: (sync, { paths }) => single(() => sync.retry(paths)),
+  discard: (sync, { paths, keepsCopy }) => single(() => sync.discard(paths, keepsCopy)),
+  recover: (sync, _ask, signal) => sync.recover(signal),
+  trash: (sync) => sync.trash(),
+  restore: (sync, { id }) => single(() => sync.restore(id)),
+  purge: (sync, { olderThanMs }) => single(() => sync.purge(olderThanMs)),
 };
 
 // As many arguments as a command can have (2 MiB on Linux), each letter of them escaped.
@@ -120,9 +134,14 @@ class ControlServer implements RunningControl {
     }
   }
 
+  #work(call: ControlCall, ask: ControlAsk, signal: AbortSignal): AsyncIterable<unknown> {
+    const { cache, sync } = this.#options;
+    return isCacheCall(call) ? CACHE_WORKS[call](cache, ask, signal) : SYNC_WORKS[call](sync, ask, signal);
+  }
+
   async *#lines(call: ControlCall, ask: ControlAsk, signal: AbortSignal): AsyncGenerator<string> {
     try {
-      for await (const value of WORKS[call](this.#options.control, ask, signal)) {
+      for await (const value of this.#work(call, ask, signal)) {
         yield encodeLine({ value });
       }
       yield encodeLine({ end: true });
@@ -136,6 +155,8 @@ class ControlServer implements RunningControl {
   }
 }
 
+const SAME_HINT = 'both must be the same tahoe-webdav: restart the server with it';
+
 function callOf(request: IncomingMessage): ControlCall {
   const [, version = '', call = ''] = (request.url ?? '').split('/');
   if (version !== String(CONTROL_VERSION)) {
@@ -143,17 +164,21 @@ function callOf(request: IncomingMessage): ControlCall {
     throw new FsError(
       'bad-request',
       `the running server speaks version ${CONTROL_VERSION} of the control protocol, the command ${asked}`,
-      { hint: 'both must be the same tahoe-webdav: restart the server with it' },
+      { hint: SAME_HINT },
     );
   }
   if (request.method !== 'POST' || !isCall(call)) {
-    throw new FsError('bad-request', 'the running server knows no such command');
+    throw new FsError('bad-request', 'the running server knows no such command', { hint: SAME_HINT });
   }
   return call;
 }
 
 function isCall(text: string): text is ControlCall {
-  return Object.hasOwn(WORKS, text);
+  return Object.hasOwn(CACHE_WORKS, text) || Object.hasOwn(SYNC_WORKS, text);
+}
+
+function isCacheCall(call: ControlCall): call is keyof CacheControl {
+  return Object.hasOwn(CACHE_WORKS, call);
 }
 
 function askOf(text: string): ControlAsk {
@@ -161,11 +186,26 @@ function askOf(text: string): ControlAsk {
   if (typeof ask !== 'object' || ask === null || !('paths' in ask) || !Array.isArray(ask.paths)) {
     throw new FsError('bad-request', 'the request of the command can not be understood');
   }
+  const { paths, isRecursive, isRepair, keepsCopy, id, olderThanMs }: Record<string, unknown> = { ...ask };
   return {
-    paths: ask.paths.map(pathOf),
-    isRecursive: 'isRecursive' in ask && ask.isRecursive === true,
-    isRepair: 'isRepair' in ask && ask.isRepair === true,
+    paths: (paths as readonly unknown[]).map(pathOf),
+    isRecursive: isRecursive === true,
+    isRepair: isRepair === true,
+    keepsCopy: keepsCopy !== false,
+    id: typeof id === 'string' ? id : '',
+    olderThanMs: ageOf(olderThanMs),
   };
+}
+
+/** What can't be understood must not be taken for 0, which is every age. */
+function ageOf(value: unknown): number {
+  if (value === undefined) {
+    return 0;
+  }
+  if (typeof value !== 'number' || !(value >= 0)) {
+    throw new FsError('bad-request', 'the request of the command has an age that is none');
+  }
+  return value;
 }
 
 function parseJson(text: string): unknown {

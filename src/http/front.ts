@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError, hasCode } from '../base/errors.ts';
 import type { ListenAddress } from '../base/listen-address.ts';
 import type { Logger } from '../base/log.ts';
+import type { SyncControl } from '../sync/sync-control.ts';
 import { checkFraming } from './framing.ts';
 import { type Authority, checkOrigin, createHostCheck, parseAuthority } from './host.ts';
 import { DEFAULT_LIMITS, HttpServer, type ServerLimits, type TlsMaterial } from './http-server.ts';
@@ -46,6 +47,8 @@ export interface FrontOptions<P> {
   /** Absent = there are no accounts, everybody may come in. */
   readonly authenticate?: Authenticate<P> | undefined;
   readonly handle: Handle<P>;
+  /** What `/-/status` tells of; absent = there is no such page. */
+  readonly sync?: SyncControl;
   readonly log: Logger;
   readonly clock: Clock;
   readonly limits?: Partial<ServerLimits>;
@@ -120,10 +123,11 @@ class Door<P> {
   readonly base: readonly string[];
   readonly #options: FrontOptions<P>;
   readonly #isHostKnown: (host: string) => boolean;
-  readonly #routes: Routes = createRoutes();
+  readonly #routes: Routes;
 
   constructor(options: FrontOptions<P>) {
     this.#options = options;
+    this.#routes = createRoutes(options.sync);
     this.base = options.baseUrl.split('/').filter((name) => name !== '');
     this.#isHostKnown = createHostCheck(options.listen, options.allowedHosts);
   }

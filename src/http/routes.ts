@@ -1,6 +1,8 @@
 // The reserved paths: everything below `/-/`. What stands there is never a child of the tree.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { SyncControl } from '../sync/sync-control.ts';
 import { answerHealth } from './health.ts';
+import { answerStatus } from './status.ts';
 
 /** The one name in the root that is not the tree's. */
 export const RESERVED_NAME = '-';
@@ -14,8 +16,9 @@ export interface Routes {
   readonly guarded: ReadonlyMap<string, Route>;
 }
 
-export function createRoutes(): Routes {
-  return { open: new Map([['healthz', answerHealth]]), guarded: new Map() };
+export function createRoutes(sync: SyncControl | undefined): Routes {
+  const guarded = sync && new Map([['status', answerStatus(sync)]]);
+  return { open: new Map([['healthz', answerHealth]]), guarded: guarded ?? new Map() };
 }
 
 /** The name of the reserved path, `healthz` of `/-/healthz`; undefined where the path is not reserved. */

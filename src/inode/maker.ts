@@ -84,7 +84,10 @@ export interface BodyStore {
   admit(sizeBytes: number | undefined, signal?: AbortSignal): Promise<void>;
   receive(
     body: Readable,
-    options: SendOptions & { readonly manifest: BodyManifest; readonly signal?: AbortSignal | undefined },
+    options: SendOptions & {
+      readonly manifest: () => BodyManifest;
+      readonly signal?: AbortSignal | undefined;
+    },
   ): Promise<{ readonly id: string; readonly sizeBytes: number; readonly sha256: string }>;
 }
 
@@ -108,13 +111,13 @@ export class LocalMaker implements Maker {
     const { parent, name } = place;
     const { id, sizeBytes, sha256 } = await this.#bodies.receive(body, {
       ...options,
-      manifest: {
+      manifest: () => ({
         dirId: parent.dir.dirId,
         dirCap: parent.dir.dirWriteCap,
         path: [...parent.path, name],
         ...(contentType === undefined ? {} : { contentType }),
         modifiedAtMs,
-      },
+      }),
     });
     return { result: localFileText(id, sizeBytes), sizeBytes, sha256 };
   }

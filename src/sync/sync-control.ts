@@ -71,9 +71,9 @@ export interface TrashEntry {
   readonly path: TreePath;
   readonly kind: 'file' | 'directory' | 'unknown';
   readonly sizeBytes: number | undefined;
-  /** When it was overwritten or deleted, wall time, ms. */
+  /** When it was overwritten, deleted or given up, wall time, ms. */
   readonly removedAtMs: number;
-  readonly cause: 'deleted' | 'replaced' | 'conflict';
+  readonly cause: 'deleted' | 'replaced' | 'conflict' | 'discarded';
   /** It was never on the grid: under pressure of space it goes first. */
   readonly isLocalOnly: boolean;
 }
@@ -91,18 +91,24 @@ export interface RecoverReport {
 /** Path errors as in inode/tree.ts. An empty list of paths means everything. */
 export interface SyncControl {
   status(): Promise<SyncStatus>;
-  /** What is not on the grid yet at or below `path`, in no order. */
+  /**
+   * What is not on the grid yet at or below `path`: parked ones and those under way first, then what waits, in no order
+   * within. A path where nothing waits gives nothing, whether or not something stands there.
+   */
   items(path: TreePath, signal?: AbortSignal): AsyncIterable<SyncItem>;
-  /** Everything waiting at or below the paths goes now; reports until it is there, or only parked edits are left. */
+  /**
+   * Everything waiting at or below the paths goes now; reports until it is there, or only parked edits are left. The
+   * first report comes at once.
+   */
   flush(paths: readonly TreePath[], signal?: AbortSignal): AsyncIterable<FlushReport>;
   /** Tries parked and failed edits again now; how many. */
   retry(paths: readonly TreePath[]): Promise<number>;
-  /** Gives up edits at or below the paths: the grid's state is shown again. Contents go to the trash. How many. */
-  discard(paths: readonly TreePath[]): Promise<number>;
+  /** Gives up edits at or below the paths: the grid's state is shown again. Contents go to the trash, or are lost. How many. */
+  discard(paths: readonly TreePath[], keepsCopy: boolean): Promise<number>;
   /** Brings back contents whose store was lost, below `/recovered TIME/`, and lets writes begin again. */
   recover(signal?: AbortSignal): AsyncIterable<RecoverReport>;
   trash(): AsyncIterable<TrashEntry>;
-  /** Links an entry again, at its path or beside what stands there by now; returns where. */
+  /** Links an entry again, at its path or beside what stands there by now; returns where. `not-found` for an unknown id. */
   restore(id: string): Promise<TreePath>;
   /** Forgets entries older than `olderThanMs` (0 = all); how many. */
   purge(olderThanMs: number): Promise<number>;

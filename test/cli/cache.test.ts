@@ -12,8 +12,9 @@ import { cacheRefresh } from '../../src/cli/cache-refresh.ts';
 import { cacheStats } from '../../src/cli/cache-stats.ts';
 import type { CacheTask } from '../../src/cli/cache-task.ts';
 import { cacheVerify } from '../../src/cli/cache-verify.ts';
-import { RemoteControl } from '../../src/cli/control-client.ts';
+import { ControlClient } from '../../src/cli/control-client.ts';
 import { pin } from '../../src/cli/pin.ts';
+import { RemoteCache } from '../../src/cli/remote-cache.ts';
 import { runningServers } from '../../src/cli/running-servers.ts';
 import { unpin } from '../../src/cli/unpin.ts';
 import { warmup } from '../../src/cli/warmup.ts';
@@ -21,6 +22,7 @@ import { type RunningControl, startControl } from '../../src/http/control.ts';
 import type { CacheControl } from '../../src/inode/cache-control.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { BLOCK_BYTES, MemoryCache } from '../fakes/memory-cache.ts';
+import { MemorySync } from '../fakes/memory-sync.ts';
 import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
 
 const ESCAPE = '\u001b[31mred';
@@ -44,7 +46,14 @@ before(async () => {
   await mkdir(root);
   const log = createLogger('silent', 'text', () => {});
   const clock = new ManualClock();
-  running = await startControl({ folder: root, runtimeDir: undefined, control: current, log, clock });
+  running = await startControl({
+    folder: root,
+    runtimeDir: undefined,
+    cache: current,
+    sync: new MemorySync(),
+    log,
+    clock,
+  });
   socketPath = (await runningServers(folder.path))[0]?.socketPath ?? '';
 });
 after(async () => {
@@ -83,7 +92,7 @@ async function run(command: (task: CacheTask) => Promise<number>, how: How = {})
   const [out, err]: [string[], string[]] = [[], []];
   const controller = new AbortController();
   const signal = how.signal ?? controller.signal;
-  const remote = new RemoteControl(socketPath, signal);
+  const remote = new RemoteCache(new ControlClient(socketPath, signal));
   const interrupted = async function* <T>(reports: AsyncIterable<T>): AsyncIterable<T> {
     let count = 0;
     for await (const report of reports) {
@@ -96,8 +105,8 @@ async function run(command: (task: CacheTask) => Promise<number>, how: How = {})
   };
   const code = await command({
     control: Object.assign(remote, {
-      verify: (isRepair: boolean) => interrupted(RemoteControl.prototype.verify.call(remote, isRepair)),
-      warmup: (paths: readonly TreePath[]) => interrupted(RemoteControl.prototype.warmup.call(remote, paths)),
+      verify: (isRepair: boolean) => interrupted(RemoteCache.prototype.verify.call(remote, isRepair)),
+      warmup: (paths: readonly TreePath[]) => interrupted(RemoteCache.prototype.warmup.call(remote, paths)),
     }),
     paths: (how.paths ?? []).map(parsePath),
     rootId: '',
@@ -114,6 +123,7 @@ async function run(command: (task: CacheTask) => Promise<number>, how: How = {})
       complain: (text) => err.push(text),
       log: () => {},
       terminal: undefined,
+      screen: undefined,
       isRead: how.isRead ?? (() => true),
     },
   });

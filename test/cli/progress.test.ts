@@ -56,7 +56,7 @@ function outputOn(terminal: Terminal | undefined): Output & { readonly errors: s
     errors.push(text);
     terminal?.write(`${text}\n`);
   };
-  return { line: () => {}, complain, log: () => {}, terminal, isRead: () => true, errors };
+  return { line: () => {}, complain, log: () => {}, terminal, screen: undefined, isRead: () => true, errors };
 }
 
 const state = { totalBytes: 100 * MIB, isCounting: false, note: '1 of 4 files' };

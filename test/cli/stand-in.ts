@@ -1,6 +1,6 @@
 // The command line with a small app behind it: the real front and control socket, and requests that go wrong on
 // purpose. It runs as a process of its own; STAND_IN says what is to fail, STAND_IN_ROOT is the id of the root,
-// STAND_IN_REPORTS the number of reports after which long work waits.
+// STAND_IN_REPORTS the number of reports after which long work waits, STAND_IN_CHANGES (JSON) the changes that wait.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App, OpenedCache } from '../../src/app.ts';
@@ -10,7 +10,9 @@ import { type AppDoor, main } from '../../src/cli/main.ts';
 import type { Config } from '../../src/config.ts';
 import { startControl } from '../../src/http/control.ts';
 import { startFront } from '../../src/http/front.ts';
+import { drain } from '../../src/sync/drain.ts';
 import { MemoryCache } from '../fakes/memory-cache.ts';
+import { MemorySync } from '../fakes/memory-sync.ts';
 
 // Of the form of a real one, and nobody's.
 export const NEW_CAP =
@@ -50,26 +52,43 @@ function smallCache(): MemoryCache {
   return cache;
 }
 
+function smallSync(): MemorySync {
+  const changes: ConstructorParameters<typeof MemorySync>[0] = JSON.parse(
+    process.env['STAND_IN_CHANGES'] ?? '[]',
+  );
+  const sync = new MemorySync(changes, systemClock.now());
+  sync.reportsUntilWait = Number(process.env['STAND_IN_REPORTS'] ?? Number.POSITIVE_INFINITY);
+  return sync;
+}
+
 const door: AppDoor = {
   async startApp(config: Config, { log, clock }): Promise<App> {
     const failure = failures[process.env['STAND_IN'] ?? ''];
     if (failure) {
       throw failure();
     }
+    const sync = smallSync();
     const rootId = process.env['STAND_IN_ROOT'];
     if (rootId !== undefined) {
       const folder = join(config.cacheDir, rootId);
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      await startControl({ folder, runtimeDir: config.runtimeDir, control: smallCache(), log, clock });
+      const { runtimeDir } = config;
+      await startControl({ folder, runtimeDir, cache: smallCache(), sync, log, clock });
     }
-    return await startFront<never>({
+    const front = await startFront<never>({
       listen: config.listen,
       baseUrl: config.baseUrl,
       allowedHosts: config.allowedHosts,
       handle: async (request, response) => void response.end(await answer(request.url)),
+      sync,
       log,
       clock,
     });
+    const stop = async (graceMs: number, drainMs: number): Promise<void> => {
+      await front.stop(graceMs);
+      await drain(sync, drainMs, { log, clock });
+    };
+    return { addresses: front.addresses, stop, [Symbol.asyncDispose]: () => stop(0, 0) };
   },
   async createRootCap(): Promise<string> {
     const failure = failures[process.env['STAND_IN'] ?? ''];

@@ -7,10 +7,13 @@ import { describe, test } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import { FsError, hasCode } from '../../src/base/errors.ts';
 import { createLogger } from '../../src/base/log.ts';
-import { RemoteControl } from '../../src/cli/control-client.ts';
+import { ControlClient } from '../../src/cli/control-client.ts';
+import { RemoteCache } from '../../src/cli/remote-cache.ts';
+import { RemoteSync } from '../../src/cli/remote-sync.ts';
 import { type RunningServer, runningServers } from '../../src/cli/running-servers.ts';
 import { type RunningControl, startControl } from '../../src/http/control.ts';
 import { MemoryCache } from '../fakes/memory-cache.ts';
+import { MemorySync } from '../fakes/memory-sync.ts';
 import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
 
 const ROOT = 'abcdefghijklmnopqrstuvwxyz';
@@ -24,6 +27,7 @@ class Scene implements AsyncDisposable {
     ['/a/zw\u00f6lf\u2028', 300_000, 300_000],
     ['/b', undefined, 50],
   ]);
+  sync: MemorySync = new MemorySync();
   readonly lines: string[] = [];
   readonly #temporary: TemporaryFolder;
   /** The cache directory. */
@@ -56,8 +60,8 @@ class Scene implements AsyncDisposable {
 
   async start(runtimeDir: string | undefined = this.runtimeDir): Promise<RunningControl> {
     const log = createLogger('debug', 'text', (line) => this.lines.push(line));
-    const { folder, cache: control } = this;
-    const running = await startControl({ folder, runtimeDir, control, log, clock: systemClock });
+    const { folder, cache, sync } = this;
+    const running = await startControl({ folder, runtimeDir, cache, sync, log, clock: systemClock });
     this.#running.push(running);
     return running;
   }
@@ -68,8 +72,12 @@ class Scene implements AsyncDisposable {
     return server;
   }
 
-  async remote(): Promise<RemoteControl> {
-    return new RemoteControl((await this.server()).socketPath, NEVER);
+  async remote(): Promise<RemoteCache> {
+    return new RemoteCache(await this.client());
+  }
+
+  async client(): Promise<ControlClient> {
+    return new ControlClient((await this.server()).socketPath, NEVER);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,6 +125,34 @@ describe('startControl', () => {
     assert.deepEqual(await remote.pins(), []);
     assert.deepEqual(await all(remote.warmup([['a'], ['b']])), await all(twin.warmup([['a'], ['b']])));
     assert.deepEqual(await remote.forget(['a', 'zwo\u0308lf\u2028']), { files: 1, bytes: 300_000 });
+  });
+
+  test('answers every call about changes as the syncer itself does', async () => {
+    await using scene = await Scene.make();
+    const changes: ConstructorParameters<typeof MemorySync>[0] = [
+      ['/a', { state: 'uploading', sentBytes: 5 }],
+      ['/b/c', { state: 'parked', tries: 1, error: 'read-only' }],
+      ['/b/d', { wants: 'nothing', sizeBytes: undefined }],
+    ];
+    const twin = new MemorySync(changes);
+    scene.sync = new MemorySync(changes);
+    await scene.start();
+    const remote = new RemoteSync(await scene.client());
+    assert.deepEqual(await remote.status(), await twin.status());
+    assert.deepEqual(await all(remote.items(['b'])), await all(twin.items(['b'])));
+    assert.deepEqual(await all(remote.flush([['a']])), await all(twin.flush([['a']])));
+    assert.equal(await remote.retry([]), 1);
+    assert.equal(await remote.discard([['b', 'c']], true), 1);
+    assert.equal(await remote.discard([['b', 'd']], false), 1);
+    assert.deepEqual(await remote.status(), await new MemorySync().status());
+    assert.deepEqual(await all(remote.recover()), await all(twin.recover()));
+    await twin.discard([['b', 'c']], true);
+    assert.deepEqual(await all(remote.trash()), await all(twin.trash()));
+    assert.deepEqual(await remote.restore('id0'), ['b', 'c']);
+    await assert.rejects(remote.restore('id0'), (error) => hasCode(error, 'not-found'));
+    scene.sync.throwAway({ path: '/x', removedAtMs: -10_000 }, { path: '/y' });
+    assert.equal(await remote.purge(5_000), 1);
+    assert.equal(await remote.purge(0), 1);
   });
 
   test('writes nothing but ASCII, one document a line', async () => {
@@ -224,7 +260,8 @@ describe('startControl', () => {
     const running = await startControl({
       folder: join(scene.folder, 'file'),
       runtimeDir: undefined,
-      control: scene.cache,
+      cache: scene.cache,
+      sync: scene.sync,
       log,
       clock: systemClock,
     });
@@ -308,7 +345,7 @@ describe('startControl', () => {
   test('says which version it speaks to a command of another one', async () => {
     await using scene = await Scene.make();
     await scene.start();
-    const remote = new RemoteControl((await scene.server()).socketPath, NEVER, 2);
+    const remote = new RemoteCache(new ControlClient((await scene.server()).socketPath, NEVER, 2));
     await assert.rejects(remote.stats(), (error) => {
       assert.ok(hasCode(error, 'bad-request'));
       assert.match(error.message, /^the running server speaks version 1 .*, the command version 2$/);
@@ -328,6 +365,9 @@ describe('startControl', () => {
     ['a dot', 'POST', '/1/list', '{"paths":[["a",".."]]}'],
     ['a slash', 'POST', '/1/list', '{"paths":[["a/b"]]}'],
     ['a number', 'POST', '/1/list', '{"paths":[[1]]}'],
+    ['an age that is none', 'POST', '/1/purge', '{"paths":[],"olderThanMs":"0"}'],
+    ['an age that was no number', 'POST', '/1/purge', '{"paths":[],"olderThanMs":null}'],
+    ['an age of the future', 'POST', '/1/purge', '{"paths":[],"olderThanMs":-1}'],
   ];
   for (const [what, method, path, body] of wrong) {
     test(`refuses ${what}`, async () => {
@@ -388,11 +428,12 @@ describe('runningServers', () => {
     await mkdir(second);
     await scene.start();
     const log = createLogger('silent', 'text', () => {});
-    const { cache: control } = scene;
+    const { cache, sync } = scene;
     const running = await startControl({
       folder: second,
       runtimeDir: undefined,
-      control,
+      cache,
+      sync,
       log,
       clock: systemClock,
     });

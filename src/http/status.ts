@@ -1,0 +1,64 @@
+// `/-/status`: how changes get on to the grid, for a monitor. The figures are SyncStatus; of the changes that wait a
+// bounded list is shown, those that need somebody first.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { maskSecrets } from '../base/log.ts';
+import { showPath } from '../base/path.ts';
+import type { SyncControl, SyncItem } from '../sync/sync-control.ts';
+import type { Route } from './routes.ts';
+
+const MAX_ITEMS = 1_000;
+
+export function answerStatus(sync: SyncControl): Route {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    response.setHeader('Cache-Control', 'no-store');
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.statusCode = 405;
+      response.setHeader('Allow', 'GET, HEAD');
+      response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+      response.end('only GET and HEAD\n');
+      return;
+    }
+    const body = Buffer.from(`${JSON.stringify(await statusOf(sync))}\n`);
+    response.setHeader('Content-Type', 'application/json');
+    response.setHeader('Content-Length', body.length);
+    response.end(request.method === 'HEAD' ? undefined : body);
+  };
+}
+
+/** What is unknown is null; texts of the grid hold no cap. */
+async function statusOf(sync: SyncControl): Promise<object> {
+  const status = await sync.status();
+  const items: object[] = [];
+  let hasMoreItems = false;
+  for await (const item of sync.items([])) {
+    if (items.length === MAX_ITEMS) {
+      hasMoreItems = true;
+      break;
+    }
+    items.push(itemForJson(item));
+  }
+  return {
+    ...status,
+    gridError: masked(status.gridError),
+    maxDirtyBytes: status.maxDirtyBytes ?? null,
+    oldestAgeMs: status.oldestAgeMs ?? null,
+    writeRefusal: masked(status.writeRefusal),
+    items,
+    hasMoreItems,
+  };
+}
+
+function itemForJson(item: SyncItem): object {
+  return {
+    ...item,
+    path: showPath(item.path),
+    sizeBytes: item.sizeBytes ?? null,
+    sentBytes: item.sentBytes ?? null,
+    error: masked(item.error),
+    nextTryAtMs: item.nextTryAtMs ?? null,
+  };
+}
+
+function masked(text: string | undefined): string | null {
+  return text === undefined ? null : maskSecrets(text);
+}

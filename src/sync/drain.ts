@@ -1,0 +1,39 @@
+// The end of a server: a last time in which what waits may still reach the grid.
+import type { Clock } from '../base/clock.ts';
+import { hasCode } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { FlushReport, SyncControl } from './sync-control.ts';
+
+/** Waits until everything is on the grid, only parked edits are left, or `graceMs` is over; says what is left. */
+export async function drain(
+  sync: SyncControl,
+  graceMs: number,
+  { log, clock }: { readonly log: Logger; readonly clock: Clock },
+): Promise<void> {
+  if (graceMs <= 0) {
+    return;
+  }
+  const over = new AbortController();
+  using _timer = clock.after(graceMs, () => over.abort());
+  let last: FlushReport | undefined;
+  try {
+    for await (const report of sync.flush([], over.signal)) {
+      if (!last && !report.isDone) {
+        const { totalEdits: edits, totalBytes: bytes } = report;
+        log.info(
+          { edits, bytes, graceMs },
+          'waiting for changes to reach the grid; a second Ctrl-C ends at once',
+        );
+      }
+      last = report;
+    }
+  } catch (error) {
+    if (!over.signal.aborted || !hasCode(error, 'aborted')) {
+      log.warn({ err: error }, 'what waits could not be brought to the grid'); // it is kept: the stop goes on
+    }
+  }
+  const edits = last ? last.totalEdits - last.doneEdits : 0;
+  if (edits > 0) {
+    log.warn({ edits }, 'not everything is on the grid yet: it is kept here, and goes on at the next start');
+  }
+}
