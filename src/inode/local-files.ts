@@ -48,6 +48,7 @@ export class LocalFiles {
         return there ? await there.here(range) : await this.#here(cap, range);
       },
       read: async (range, signal) => this.#there(cap)?.read(range, signal) ?? this.#read(cap, range, signal),
+      hold: () => this.#bytes.hold(cap.id),
     };
   }
 
@@ -76,9 +77,12 @@ export class LocalFiles {
   #there(
     cap: LocalFileCap,
   ): { here: OpenedFile['here']; read(range: ByteRange, signal?: AbortSignal): Readable } | undefined {
-    const readCap = this.#bytes.has(cap.id) ? undefined : this.#landed.capsOf(cap.text)?.readCap;
-    if (readCap === undefined) {
+    if (this.#bytes.has(cap.id)) {
       return undefined;
+    }
+    const readCap = this.#landed.capsOf(cap.text)?.readCap;
+    if (readCap === undefined) {
+      throw new FsError('race', 'the file was replaced or removed just now, before the grid had it');
     }
     const there = parseCap(readCap);
     if (there.kind === 'lit') {

@@ -466,11 +466,11 @@ export class Syncer {
     if (added.length > 0) {
       updates.push(this.#newDirectory(below, copyName, rescued, added));
     }
-    const steps = stands.news([
+    const steps = stands.walked([
       { dirId: rescuedId, writeCap: rescued, parentId: below.dirId, name: copyName },
     ]);
     await pending.commit(updates, added.length > 0 ? steps.records : []);
-    steps.note();
+    steps.stored();
     this.#conflicts += 1;
     log.warn(
       { dir: dir.dirId, name, copy: copyName, edits: added.length },
