@@ -75,6 +75,8 @@ export class DirtyStore {
   readonly #files: HeldFiles;
   /** Bytes of all that lie there, but for those being received. */
   readonly #blobs: Map<string, number>;
+  /** Of them: to go, or going. */
+  readonly #removing = new Set<string>();
   readonly #spare = new SpareBuffers();
   readonly #largeSyncs = new Limiter(LARGE_SYNCS);
   /** Bodies being received, and removals that had to wait. */
@@ -160,10 +162,11 @@ export class DirtyStore {
     return this.#files.hold(id);
   }
 
-  /** Removes the files, as soon as nobody holds them; those that are gone are passed over. */
+  /** Removes the files, as soon as nobody holds them; those that are gone are passed over. `has` says no at once. */
   async remove(ids: readonly string[]): Promise<void> {
     const removals: Array<Promise<void>> = [];
     for (const id of ids) {
+      this.#removing.add(id);
       let isNow = true;
       this.#files.whenFree(id, () => {
         const removal = this.#tracked(this.#unlink(id));
@@ -186,9 +189,9 @@ export class DirtyStore {
     return await this.#files.use(id, (file) => readManifest(this.#keys.manifestKey(name), name, file));
   }
 
-  /** Whether it lies there, finished or not; not while it is being received. */
+  /** Whether it lies there, finished or not; not while it is being received or removed. */
   has(id: string): boolean {
-    return this.#blobs.has(id);
+    return this.#blobs.has(id) && !this.#removing.has(id);
   }
 
   /** False where a crash came before its end was written: nobody was answered for it. */
@@ -301,6 +304,7 @@ export class DirtyStore {
       await this.#disk.unlink(this.#pathOf(id));
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') {
+        this.#removing.delete(id); // it is still there
         throw error;
       }
     }
@@ -308,6 +312,7 @@ export class DirtyStore {
   }
 
   #forget(id: string): void {
+    this.#removing.delete(id);
     const bytes = this.#blobs.get(id);
     if (bytes !== undefined) {
       this.#blobs.delete(id);

@@ -13,18 +13,21 @@ import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
 import { markOf } from '../inode/edge.ts';
 import { wantedDirectory } from '../inode/wanted.ts';
-import { isLocalText, type LocalFileCap, localDirText, parseOwnCap } from '../tahoe/caps.ts';
+import { isLocalText, type LocalFileCap, localDirText } from '../tahoe/caps.ts';
 import type { Grid } from '../tahoe/grid.ts';
 import { asConflictCopy, conflictName, withoutParking } from './conflicts.ts';
 import { type DirOutcome, isSameContent, placeOf, type ReadyEdit, writeEdits } from './dir-sync.ts';
 import { GridState } from './grid-state.ts';
 import { landDirectory } from './landing.ts';
 import { Pace } from './pace.ts';
+import { localFileOf } from './local-file.ts';
 import { mustWait, onGrid } from './ready.ts';
 import { StandingFinder } from './standing.ts';
 import { Tracks, type TrackTimes } from './tracks.ts';
 import { hasUnseen } from './unseen.ts';
 import { type UploadAsk, type UploadSource, Uploads } from './uploads.ts';
+
+export { localFileOf };
 
 export interface SyncerOptions {
   readonly grid: Grid;
@@ -97,7 +100,12 @@ export class Syncer {
     });
     this.finder = new StandingFinder({ pending, stands, dirs, root, maxAgeMs: options.proofMaxAgeMs });
     this.#landed = landed;
-    pending.onSettled(() => this.wake());
+    pending.onSettled((before, now) => {
+      if (before && !now) {
+        this.#frozen.delete(placeKey(before)); // or its bytes would be kept for ever
+      }
+      this.wake();
+    });
   }
 
   readonly #landed: Landed;
@@ -518,9 +526,4 @@ export class Syncer {
         .catch((storeError: unknown) => log.error({ err: storeError }, 'a change could not be parked'));
     }
   }
-}
-
-export function localFileOf({ want }: PendingEdit): LocalFileCap | undefined {
-  const cap = want?.kind === 'file' ? parseOwnCap(want.readCap ?? '') : undefined;
-  return cap?.kind === 'local-file' ? cap : undefined;
 }
