@@ -4,12 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { BLOCK_BYTES, blockCountOf } from '../../src/base/blocks.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import {
-  DirtyStore,
-  type DirtyStoreOptions,
-  type ManifestPart,
-  type Received,
-} from '../../src/dirty/dirty-store.ts';
+import type { ManifestPart, Received } from '../../src/dirty/body-receiver.ts';
+import { DirtyStore, type DirtyStoreOptions } from '../../src/dirty/dirty-store.ts';
 import { logLines } from '../fakes/log-lines.ts';
 
 export const part: ManifestPart = {
