@@ -23,7 +23,7 @@ import { rootFolderOf, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
 import { openGrid, openNode, rememberNode, requireNode } from './open-grid.ts';
-import { makeSyncer, openWriteBack } from './open-write-back.ts';
+import { makeBodyKeeper, makeSyncer, openWriteBack } from './open-write-back.ts';
 import { randomFraction } from './seal/random.ts';
 import { BackControl } from './sync/back-control.ts';
 import { drain } from './sync/drain.ts';
@@ -175,23 +175,30 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
   const keeper = tree.cacheKeeper(new Pins(local, cache));
   closers.add(() => keeper.stop());
   const refusal = (): string | undefined => writeRefusal?.message;
-  const syncing = writeBack && makeSyncer(config, { grid, tree, records, writeBack, log, clock });
   const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(rootCap, signal);
   const through = new ThroughControl({ askGrid, writeRefusal: refusal(), clock });
-  if (syncing === undefined || writeBack === undefined) {
+  if (writeBack === undefined) {
     const sync = through;
     return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync: () => undefined };
   }
-  closers.add(() => syncing.stop());
+  const syncParts = { ...parts, grid, tree, writeBack };
+  const syncer = makeSyncer(config, syncParts);
+  closers.add(() => syncer.stop());
+  const bodyKeeper = makeBodyKeeper(syncParts, syncer, writeRefusal === undefined);
+  closers.add(() => bodyKeeper.stop());
+  const startSync = (): void => {
+    syncer.start();
+    inBackground(bodyKeeper.start(), log, 'what an earlier run has left over could not be put away');
+  };
   const sync = new BackControl({
     ...writeBack,
-    syncer: syncing,
+    syncer,
     trash: through,
     clock,
     maxDirtyBytes: config.maxDirtyBytes,
     writeRefusal: refusal,
   });
-  return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync: () => syncing.start() };
+  return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync };
 }
 
 async function start(config: Config, parts: AppParts, closers: Closers) {

@@ -12,6 +12,7 @@ import { Stands } from './edits/stands.ts';
 import type { GridTree, LocalParts } from './inode/grid-tree.ts';
 import type { CacheRoot } from './meta/cache-root.ts';
 import { randomFraction, randomId } from './seal/random.ts';
+import { BodyKeeper } from './sync/body-keeper.ts';
 import { Syncer } from './sync/syncer.ts';
 import type { Grid } from './tahoe/grid.ts';
 
@@ -60,16 +61,16 @@ export async function openWriteBack(
   };
 }
 
+export interface SyncParts extends AppParts {
+  readonly grid: Grid;
+  readonly tree: GridTree;
+  readonly records: SealedRecords;
+  readonly cache: BlockCache;
+  readonly writeBack: WriteBack;
+}
+
 /** Brings to the grid what waits; it does nothing before it is started. */
-export function makeSyncer(
-  config: Config,
-  parts: AppParts & {
-    readonly grid: Grid;
-    readonly tree: GridTree;
-    readonly records: SealedRecords;
-    readonly writeBack: WriteBack;
-  },
-): Syncer {
+export function makeSyncer(config: Config, parts: SyncParts): Syncer {
   const { writeBack, tree } = parts;
   return new Syncer({
     ...parts,
@@ -83,6 +84,22 @@ export function makeSyncer(
     uploadBytesPerSecond: config.uploadBytesPerSecond,
     proofMaxAgeMs: config.isSoleWriter ? config.dirCacheTimeMs : PROOF_MAX_AGE_MS,
     gateway: hostname().split('.')[0] ?? 'gateway',
+  });
+}
+
+/** Lets bytes go that nobody refers to any more; it puts nothing away before it is started. */
+export function makeBodyKeeper(parts: SyncParts, syncer: Syncer, isStoreKnown: boolean): BodyKeeper {
+  const { writeBack, tree } = parts;
+  return new BodyKeeper({
+    ...parts,
+    ...writeBack,
+    dirs: tree.directories,
+    root: tree.root,
+    users: {
+      isBusy: (cap) => syncer.isFrozen(cap) || syncer.uploads.sentBytes(cap) !== undefined,
+      isInTrash: () => false,
+    },
+    isStoreKnown,
   });
 }
 

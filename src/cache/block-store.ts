@@ -18,7 +18,7 @@ import type { Counts } from './counts.ts';
 import type { DiskBudget } from './disk-budget.ts';
 import { type FileEntry, type FileTable, hold } from './file-table.ts';
 import { OpenFiles } from './open-files.ts';
-import { FILE_BLOCKS, PAGE_BYTES, pagesBytes } from './slots.ts';
+import { FILE_BLOCKS, PAGE_BYTES, pagesBytes, RUN_BLOCKS, SLOT_BYTES } from './slots.ts';
 import { SpareBuffers } from './spare-buffers.ts';
 
 export interface BlockStoreParts {
@@ -41,7 +41,7 @@ const TOUCH_EVERY_MS = 3_600_000;
 export class BlockStore {
   readonly #parts: BlockStoreParts;
   readonly #open: OpenFiles;
-  readonly #spare = new SpareBuffers();
+  readonly #spare = new SpareBuffers(RUN_BLOCKS * SLOT_BYTES);
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: BlockStoreParts) {

@@ -1,17 +1,20 @@
-// Room for sealed bytes that is used again and again, shared by all block files.
-import { RUN_BLOCKS, SLOT_BYTES } from './slots.ts';
+// Room for bytes that is used again and again.
 
-const RUN_BYTES = RUN_BLOCKS * SLOT_BYTES;
-/** 4 MiB. Who comes when all are lent gets a new one. */
+/** Who comes when all are lent gets a new one. */
 const MAX_SPARE = 8;
 
 /** Allocating room for each block that is read costs about a third as much as opening it. */
 export class SpareBuffers {
   readonly #spare: Buffer[] = [];
+  readonly #bytes: number;
 
-  /** Room for one run of slots. */
+  /** Each of so many bytes. */
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
   take(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(RUN_BYTES);
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
   }
 
   giveBack(buffer: Buffer): void {

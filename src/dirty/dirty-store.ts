@@ -5,7 +5,8 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError, systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { SpareBuffers } from '../cache/block-file.ts';
+import { SLOT_BYTES } from '../cache/slots.ts';
+import { SpareBuffers } from '../cache/spare-buffers.ts';
 import { BodyReceiver, type Received, type ReceiveOptions } from './body-receiver.ts';
 import { type DirtyContent, dirtyContent } from './dirty-content.ts';
 import { openDirtyFolder, sizesIn } from './dirty-folder.ts';
@@ -51,7 +52,7 @@ export class DirtyStore {
   readonly #blobs: Map<string, number>;
   /** Of them: to go, or going. */
   readonly #removing = new Set<string>();
-  readonly #spare = new SpareBuffers();
+  readonly #spare = new SpareBuffers(SLOT_BYTES);
   /** Bodies being received, and removals that had to wait. */
   readonly #running = new Set<Promise<unknown>>();
   #isClosed = false;

@@ -125,12 +125,17 @@ class LocalSource implements BlockSource {
     this.#hold = bytes.hold(cap.id);
   }
 
-  async block(index: number): Promise<Buffer> {
-    const block = await this.#content.read(index);
-    if (block.length !== rangeLength(rangeOfBlock(index, this.sizeBytes))) {
+  async blocks(first: number, end: number): Promise<readonly Buffer[]> {
+    const indexes = Array.from({ length: Math.min(end - first, MAX_BLOCKS_AT_ONCE) }, (_, at) => first + at);
+    const blocks = await Promise.all(indexes.map((index) => this.#content.read(index)));
+    if (blocks.some((block, at) => block.length !== this.#lengthOf(first + at))) {
       throw new FsError('corrupt', 'a block of a file that the grid has not yet is of another length');
     }
-    return block;
+    return blocks;
+  }
+
+  #lengthOf(index: number): number {
+    return rangeLength(rangeOfBlock(index, this.sizeBytes));
   }
 
   moved(): void {

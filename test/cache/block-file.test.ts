@@ -24,7 +24,7 @@ function fileIn(folder: TemporaryFolder): BlockFile {
     key: Buffer.alloc(32, 1),
     blobId: Buffer.alloc(16, 2),
     firstIndex: FIRST,
-    spare: new SpareBuffers(),
+    spare: new SpareBuffers(RUN_BLOCKS * SLOT_BYTES),
   });
 }
 

@@ -1,7 +1,8 @@
 // Bodies that the grid has not yet, in memory: what a BodyStore and LocalBytes promise, over a Map. Bytes that are held
 // when they are removed go with the last hold.
-import { buffer } from 'node:stream/consumers';
+
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { rangeOfBlock } from '../../src/base/blocks.ts';
 import { FsError } from '../../src/base/errors.ts';
 import type { LocalBytes } from '../../src/inode/local-files.ts';
@@ -41,7 +42,10 @@ export class MemoryBodies implements BodyStore, LocalBytes {
 
   async receive(
     body: Readable,
-    options: SendOptions & { readonly manifest: () => BodyManifest; readonly signal?: AbortSignal | undefined },
+    options: SendOptions & {
+      readonly manifest: () => BodyManifest;
+      readonly signal?: AbortSignal | undefined;
+    },
   ): Promise<{ readonly id: string; readonly sizeBytes: number; readonly sha256: string }> {
     const id = randomBytes(16).toString('hex');
     const { sizeBytes, sha256 } = await sendBody(body, options, async (whole) => {
