@@ -164,7 +164,7 @@ export class Scene implements AsyncDisposable {
       dirs: this.tree.directories,
       root: this.tree.root,
       users: {
-        isBusy: (cap) => this.syncer.isFrozen(cap) || this.syncer.uploads.sentBytes(cap) !== undefined,
+        isBusy: (cap) => this.syncer.isUsing(cap) || this.syncer.uploads.sentBytes(cap) !== undefined,
         isInTrash: () => false,
       },
       clock,
