@@ -88,7 +88,27 @@ export class MemoryBodies implements BodyStore, LocalBytes {
     };
   }
 
-  remove(id: string): void {
+  async remove(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      this.#remove(id);
+    }
+  }
+
+  /** As removed here: nothing asks for what is lost. */
+  async setLost(ids: readonly string[]): Promise<void> {
+    await this.remove(ids);
+  }
+
+  /** As the next process finds them: held by nobody. */
+  afterRestart(): MemoryBodies {
+    const found = new MemoryBodies();
+    for (const [id, { bytes, manifest }] of this.#bodies) {
+      found.#bodies.set(id, { bytes, manifest, holds: 0, isRemoved: false });
+    }
+    return found;
+  }
+
+  #remove(id: string): void {
     const body = this.#bodies.get(id);
     if (body) {
       body.isRemoved = true;
