@@ -5,6 +5,7 @@ import { FsError } from '../../src/base/errors.ts';
 import { seededRandom } from '../crash/load.ts';
 import type { Fate } from '../fakes/killed.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
+import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { at, get, makeTree, put } from '../inode/make-tree.ts';
 import { type Around, makeAround, type ProcessOptions, SyncProcess } from '../sync/sync-process.ts';
@@ -39,6 +40,7 @@ export class Game {
   readonly #seed: number;
   readonly #steps: number;
   readonly #random: () => number;
+  readonly #ids: () => number;
   readonly #clock = new ManualClock();
   readonly #options: ProcessOptions;
   #model = new NotedModel();
@@ -53,16 +55,20 @@ export class Game {
     this.#seed = seed;
     this.#steps = steps;
     this.#random = seededRandom(seed);
+    this.#ids = seededRandom(~seed);
     this.#options = {
       isSoleWriter: this.#random() < 0.5,
       retries: Math.floor(this.#random() * 3),
       transfers: 1 + Math.floor(this.#random() * 4),
       random: () => this.#random(),
+      newId: () => this.#bytes(16).toString('hex'),
     };
   }
 
   async play(): Promise<void> {
-    this.#around = await makeAround(new MemoryGrid(this.#clock), this.#clock);
+    const random = (count: number): Buffer => this.#bytes(count);
+    const grid = new MemoryGrid(this.#clock, random);
+    this.#around = await makeAround(grid, this.#clock, new MemoryBodies(random));
     this.#around.fate = () => this.#fate();
     this.#process = await SyncProcess.start(this.#around, this.#options);
     for (const home of CLIENTS) {
@@ -275,6 +281,10 @@ export class Game {
   #path(home: string): string {
     const depth = (home === '' ? 0 : 1) + Math.floor(this.#random() * 3);
     return home + Array.from({ length: Math.max(1, depth) }, () => `/${this.#pick(NAMES)}`).join('');
+  }
+
+  #bytes(count: number): Buffer {
+    return Buffer.from(Array.from({ length: count }, () => this.#ids() * 256));
   }
 
   #pick<T>(list: readonly T[]): T {

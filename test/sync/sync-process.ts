@@ -46,15 +46,19 @@ export interface ProcessOptions {
   readonly random?: () => number;
   readonly transfers?: number;
   readonly dirCacheTimeMs?: number;
+  readonly newId?: () => string;
 }
 
 export const REST_MS = 5_000;
 export const DEADLINE_MS = 60_000;
 
-export async function makeAround(grid: Grid, clock: ManualClock): Promise<Around> {
+export async function makeAround(
+  grid: Grid,
+  clock: ManualClock,
+  bodies: MemoryBodies = new MemoryBodies(),
+): Promise<Around> {
   const rootCap = await grid.makeDirectory(new Map());
-  const [store, bodies] = [new MapMetaStore(), new MemoryBodies()];
-  return { grid, rootCap, clock, store, bodies, fate: () => 'answered' };
+  return { grid, rootCap, clock, store: new MapMetaStore(), bodies, fate: () => 'answered' };
 }
 
 export class SyncProcess {
@@ -81,7 +85,7 @@ export class SyncProcess {
         landed: await Landed.open(records),
         stands: await Stands.open(records),
         bodies: killableBodies(life, around.bodies),
-        newId: randomId,
+        newId: options.newId ?? randomId,
       },
     });
     process.syncer.start();
