@@ -100,17 +100,21 @@ export type Fate =
   | 'lost' // it was sent and never came to be; nobody knows
   | 'unanswered'; // it came to be, and the answer was lost
 
+/** Says what becomes of a call, before it is made. */
+export type Decide = (call: keyof Grid, args: readonly unknown[]) => Fate | Promise<Fate>;
+
 /** Calls of `grid`, whose fate `decide` says for each. */
-export function fatedGrid(life: Life, grid: Grid, decide: (call: keyof Grid) => Fate): Grid {
+export function fatedGrid(life: Life, grid: Grid, decide: Decide): Grid {
   return new Proxy(grid, {
-    get: (target, name: keyof Grid) => async (first: never, second: never, third: never, fourth: never) => {
-      const fate = decide(name);
+    get: (target, name: keyof Grid) => async (...args: readonly unknown[]) => {
+      const decided = decide(name, args);
+      const fate = typeof decided === 'string' ? decided : await decided;
       await life.turn();
       if (fate === 'refused' || fate === 'lost') {
         throw new FsError('unavailable', `the call was ${fate}`, { outcomeUnknown: fate === 'lost' });
       }
       const call = target[name] as (...args: readonly unknown[]) => Promise<unknown>;
-      const answer = await call.call(target, first, second, third, fourth);
+      const answer = await call.apply(target, [...args]);
       await life.turn();
       if (fate === 'unanswered') {
         throw new FsError('timeout', 'the answer was lost', { outcomeUnknown: true });

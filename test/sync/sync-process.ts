@@ -15,7 +15,7 @@ import { BodyKeeper } from '../../src/sync/body-keeper.ts';
 import { Syncer, type SyncerOptions } from '../../src/sync/syncer.ts';
 import type { Grid } from '../../src/tahoe/grid.ts';
 import {
-  type Fate,
+  type Decide,
   fatedGrid,
   type KillableBodies,
   killableBodies,
@@ -37,7 +37,7 @@ export interface Around {
   readonly store: MapMetaStore;
   bodies: MemoryBodies;
   /** What becomes of each call of the grid. */
-  fate: (call: keyof Grid) => Fate;
+  fate: Decide;
 }
 
 export interface ProcessOptions {
@@ -112,7 +112,7 @@ export class SyncProcess {
       ...own,
       ...own.local,
       log,
-      grid: fatedGrid(own.life, around.grid, (call) => around.fate(call)),
+      grid: fatedGrid(own.life, around.grid, (...call) => around.fate(...call)),
       random: options.random ?? (() => 0.5),
     };
     this.tree = new GridTree({
