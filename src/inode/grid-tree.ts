@@ -34,6 +34,7 @@ import type { MutableStore } from './mutable-store.ts';
 import { OpenHandles } from './open-handles.ts';
 import type { Pins } from './pins.ts';
 import { existing, Places } from './places.ts';
+import { type BesideName, relink } from './relink.ts';
 import { setProperties } from './set-properties.ts';
 import { Slowness } from './slowness.ts';
 import { Transfers } from './transfers.ts';
@@ -316,6 +317,11 @@ export class GridTree implements Tree {
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
     return await this.#transfers.copy(from, to, options);
+  }
+
+  /** Links what stands nowhere; where it stands then. As relink.ts says. */
+  async relink(path: TreePath, child: Child, beside: BesideName): Promise<TreePath> {
+    return await relink({ tree: this, places: this.#places, linker: this.#linker }, path, child, beside);
   }
 
   async trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]> {

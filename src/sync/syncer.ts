@@ -16,7 +16,7 @@ import { wantedDirectory } from '../inode/wanted.ts';
 import { isLocalText, type LocalFileCap, localDirText } from '../tahoe/caps.ts';
 import type { Grid } from '../tahoe/grid.ts';
 import { asConflictCopy, conflictName, withoutParking } from './conflicts.ts';
-import { type DirOutcome, isSameContent, placeOf, type ReadyEdit, writeEdits } from './dir-sync.ts';
+import { type DirOutcome, type FoldListener, isSameContent, placeOf, type ReadyEdit, writeEdits } from './dir-sync.ts';
 import { GridState } from './grid-state.ts';
 import { landDirectory } from './landing.ts';
 import { Pace } from './pace.ts';
@@ -49,6 +49,7 @@ export interface SyncerOptions {
   readonly proofMaxAgeMs: number;
   /** This machine, in the names of conflict copies. */
   readonly gateway: string;
+  readonly folds?: FoldListener | undefined;
 }
 
 /** Directories made here that come to rest together. */
