@@ -109,7 +109,8 @@ export class BlobFile {
 
   /** Leaves no file, whatever was done. Rejects where one can't be removed. */
   async abandon(): Promise<void> {
-    await Promise.allSettled([this.#writing, this.#syncing]);
+    await this.#writing.catch(() => undefined);
+    await this.#syncing.catch(() => undefined);
     const file = this.#file;
     this.#file = undefined;
     try {

@@ -1,6 +1,6 @@
 // Cuts the pieces of a body, of any size, into blocks. A block inside one piece is not copied.
 import { BLOCK_BYTES } from '../base/blocks.ts';
-import type { SpareBuffers } from '../cache/block-file.ts';
+import type { SpareBuffers } from '../cache/spare-buffers.ts';
 
 export class BlockCutter implements Disposable {
   readonly #spare: SpareBuffers;

@@ -1,8 +1,8 @@
 // The content of one dirty blob, block by block. Nobody else has these bytes: what can't be read is an error, never a miss.
 import { blockCountOf, rangeOfBlock } from '../base/blocks.ts';
 import { FsError, internalError } from '../base/errors.ts';
-import type { SpareBuffers } from '../cache/block-file.ts';
 import { openSlot, SLOT_BYTES } from '../cache/slots.ts';
+import type { SpareBuffers } from '../cache/spare-buffers.ts';
 import type { DirtyName } from './dirty-keys.ts';
 import type { HeldFiles } from './held-files.ts';
 

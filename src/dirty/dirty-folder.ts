@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { syncFolder } from '../base/atomic-file.ts';
 import { FsError, systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { allocatedBytesOf } from '../cache/block-file.ts';
+import { allocatedBytesOf } from '../cache/allocated-bytes.ts';
 import { parseDirtyId } from './dirty-keys.ts';
 
 const AT_ONCE = 16;

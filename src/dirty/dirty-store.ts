@@ -4,16 +4,13 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError, systemCode } from '../base/errors.ts';
-import { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
-import { asBodyError } from '../base/request-body.ts';
-import { SpareBuffers } from '../cache/block-file.ts';
-import { BLOB_ID_BYTES } from '../cache/slots.ts';
-import { randomBytes } from '../seal/random.ts';
-import { BlobFile } from './blob-file.ts';
+import { SLOT_BYTES } from '../cache/slots.ts';
+import { SpareBuffers } from '../cache/spare-buffers.ts';
+import { BodyReceiver, type Received, type ReceiveOptions } from './body-receiver.ts';
 import { type DirtyContent, dirtyContent } from './dirty-content.ts';
 import { openDirtyFolder, sizesIn } from './dirty-folder.ts';
-import { DirtyKeys, dirtyName, dirtyNameOf } from './dirty-keys.ts';
+import { DirtyKeys, dirtyName } from './dirty-keys.ts';
 import { DirtyRoom } from './dirty-room.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import { DiskHealth, watchedDisk } from './disk-health.ts';
@@ -21,7 +18,6 @@ import { FolderSync } from './folder-sync.ts';
 import { HeldFiles } from './held-files.ts';
 import { moveToLost, sweepLost, syncMoves } from './lost-files.ts';
 import { type DirtyManifest, hasEnd, readManifest } from './manifest.ts';
-import { type BodyFacts, receiveBody } from './receive-body.ts';
 
 export interface DirtyStoreOptions {
   /** The root's own. */
@@ -42,28 +38,6 @@ export interface DirtyStoreOptions {
   readonly disk?: Disk;
 }
 
-/** What the caller knows of a content: the rest of its manifest is known here. */
-export type ManifestPart = Omit<DirtyManifest, 'sha256' | 'sizeBytes' | 'writtenAtMs' | 'counter'>;
-
-export interface ReceiveOptions {
-  /** Any other number of bytes is refused. */
-  readonly expectedBytes?: number | undefined;
-  /** Called when all of the body is here. */
-  readonly manifest: (about: BodyFacts) => ManifestPart;
-  /** Called before that; may still call it off by throwing. */
-  readonly beforeEnd?: (() => Promise<void>) | undefined;
-  /** Ends it while the body comes. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface Received extends BodyFacts {
-  readonly id: string;
-}
-
-/** So many datasyncs of large files run at once: each keeps a thread, which reading and the store need too. */
-const LARGE_SYNCS = 2;
-const COUNTS_PER_MS = 1_000;
-
 export class DirtyStore {
   readonly #o: DirtyStoreOptions;
   readonly #disk: Disk;
@@ -73,15 +47,14 @@ export class DirtyStore {
   readonly #keys: DirtyKeys;
   readonly #room: DirtyRoom;
   readonly #files: HeldFiles;
+  readonly #receiver: BodyReceiver;
   /** Bytes of all that lie there, but for those being received. */
   readonly #blobs: Map<string, number>;
   /** Of them: to go, or going. */
   readonly #removing = new Set<string>();
-  readonly #spare = new SpareBuffers();
-  readonly #largeSyncs = new Limiter(LARGE_SYNCS);
+  readonly #spare = new SpareBuffers(SLOT_BYTES);
   /** Bodies being received, and removals that had to wait. */
   readonly #running = new Set<Promise<unknown>>();
-  #counter: number;
   #isClosed = false;
 
   /** Makes the folder where there is none. Throws `no-space` or `unavailable` where it can't be made or read. */
@@ -112,8 +85,15 @@ export class DirtyStore {
     for (const bytes of sizes.values()) {
       this.#room.add(bytes);
     }
-    // Above what any earlier run has reached, as long as the clock goes on and each ms brought fewer bodies than that.
-    this.#counter = options.clock.now() * COUNTS_PER_MS;
+    this.#receiver = new BodyReceiver({
+      ...options,
+      disk,
+      folderSync,
+      keys: this.#keys,
+      room: this.#room,
+      spare: this.#spare,
+      pathOf: (id) => this.#pathOf(id),
+    });
   }
 
   /** What all take of the disk; of those being received, also what they were promised. */
@@ -147,7 +127,7 @@ export class DirtyStore {
    * throws. On every failure the body is destroyed and nothing is left.
    */
   async receive(body: Readable, options: ReceiveOptions): Promise<Received> {
-    return await this.#tracked(this.#receiveOrDestroy(body, options));
+    return await this.#tracked(this.#receive(body, options));
   }
 
   /** The content of `sizeBytes` of a blob; nothing is read before it is asked for. */
@@ -227,69 +207,16 @@ export class DirtyStore {
     await this.#folderSync.close();
   }
 
-  async #receiveOrDestroy(body: Readable, options: ReceiveOptions): Promise<Received> {
-    const { signal } = options;
-    const abort = (): void => {
-      body.destroy(new FsError('aborted', 'the request was given up', { cause: signal?.reason }));
-    };
-    body.on('error', ignore); // it may fail before it is read; then reading it fails
-    signal?.addEventListener('abort', abort, { once: true });
+  async #receive(body: Readable, options: ReceiveOptions): Promise<Received> {
     try {
       this.#check();
-      if (signal?.aborted) {
-        abort();
-      }
-      return await this.#receive(body, options);
     } catch (error) {
       body.destroy();
-      throw asBodyError(error);
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
-  }
-
-  async #receive(body: Readable, options: ReceiveOptions): Promise<Received> {
-    using reservation = await this.#room.reserve(options.expectedBytes);
-    const name = dirtyNameOf(randomBytes(BLOB_ID_BYTES));
-    const file = this.#newFile(name);
-    try {
-      const target = { file, room: this.#room, reservation, spare: this.#spare };
-      const facts = await receiveBody(body, options.expectedBytes, target);
-      await options.beforeEnd?.();
-      file.addManifest({ ...options.manifest(facts), ...facts, ...this.#stamp() });
-      reservation.cover(file.pagesBytes);
-      reservation.wrote(file.pagesBytes);
-      await file.finish(() => this.#o.makeRoom(file.pagesBytes));
-      if (this.#o.isFsynced) {
-        await this.#folderSync.sync();
-      }
-      this.#blobs.set(name.id, reservation.keep());
-      return { id: name.id, ...facts };
-    } catch (error) {
-      await file.abandon().catch((left: unknown) => {
-        this.#o.log.warn({ err: left, id: name.id }, 'an unfinished file can not be removed');
-      });
       throw error;
     }
-  }
-
-  #newFile(name: ReturnType<typeof dirtyNameOf>): BlobFile {
-    return new BlobFile({
-      path: this.#pathOf(name.id),
-      name,
-      keys: this.#keys,
-      disk: this.#disk,
-      isFsynced: this.#o.isFsynced,
-      syncInTurn: async (sync) => {
-        using _turn = await this.#largeSyncs.take();
-        await sync();
-      },
-    });
-  }
-
-  #stamp(): Pick<DirtyManifest, 'writtenAtMs' | 'counter'> {
-    this.#counter += 1;
-    return { writtenAtMs: this.#o.clock.now(), counter: this.#counter };
+    const { bytes, ...received } = await this.#receiver.receive(body, options);
+    this.#blobs.set(received.id, bytes);
+    return received;
   }
 
   #check(): void {
@@ -341,8 +268,4 @@ export class DirtyStore {
   #pathOf(id: string): string {
     return join(this.#folder, id);
   }
-}
-
-function ignore(): void {
-  // the same error comes out where the body is read
 }

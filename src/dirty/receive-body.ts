@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import { yieldToLoop } from '../base/clock.ts';
 import { BodyLength } from '../base/request-body.ts';
-import type { SpareBuffers } from '../cache/block-file.ts';
+import type { SpareBuffers } from '../cache/spare-buffers.ts';
 import { startSha256 } from '../seal/hash.ts';
 import type { BlobFile } from './blob-file.ts';
 import { BlockCutter } from './block-cutter.ts';

@@ -3,19 +3,21 @@
 // A change is seen by readers at once and answered when the store has it. Changes are made without waiting in between,
 // so what one decides on is what it changes; the store takes them in the same order. Where it refuses one, the name
 // goes back to what the store has.
+import { internalError } from '../base/errors.ts';
 import type { RecordChange } from '../meta/meta-store.ts';
 import { type EditPlace, placeKey } from './edit.ts';
 import { capOf, type PendingEdit, type PendingUpdate } from './pending.ts';
 import type { SealedRecords } from './sealed-records.ts';
 
-/** Told after a change is on stable storage. */
+/** Told after a change is on stable storage, of what was there before. */
 export type SettledListener = (before: PendingEdit | undefined, now: PendingEdit | undefined) => void;
 
-/** One name while a change of it is on its way to the store. */
+/** One name while changes of it are on their way to the store. */
 interface InFlight {
   /** What the store has. */
   durable: PendingEdit | undefined;
-  count: number;
+  /** In the order of calls: the last one is shown. */
+  readonly updates: PendingUpdate[];
 }
 
 const KIND = 'pending/';
@@ -48,7 +50,7 @@ export class PendingEdits {
     return this.#size;
   }
 
-  /** Of one directory by name; the map changes with them. */
+  /** Of one directory by name; the map changes with them, until there is none. */
   of(dirId: string): ReadonlyMap<string, PendingEdit> {
     return this.#byDir.get(dirId) ?? NONE;
   }
@@ -87,82 +89,80 @@ export class PendingEdits {
    * with what the store says; then they are taken back, but for names that were changed again meanwhile.
    */
   async commit(updates: readonly PendingUpdate[], records: readonly RecordChange[] = []): Promise<void> {
-    const before = updates.map(({ place }) => this.get(place));
-    for (const { place, edit } of updates) {
-      this.#began(place);
-      this.#set(place, edit);
+    for (const update of updates) {
+      this.#began(update);
     }
     try {
       await this.#records.commit([...updates.map((update) => this.#recordOf(update)), ...records]);
     } catch (error) {
-      for (const { place, edit } of updates) {
-        this.#failed(place, edit);
+      for (const update of updates) {
+        this.#ended(update, false);
       }
       throw error;
     }
-    updates.forEach(({ place, edit }, index) => {
-      this.#succeeded(place, edit);
+    for (const update of updates) {
+      const before = this.#ended(update, true);
       for (const listener of this.#listeners) {
-        listener(before[index], edit);
+        listener(before, update.edit);
       }
-    });
+    }
   }
 
   #recordOf({ place, edit }: PendingUpdate): RecordChange {
     return this.#records.change(KIND + placeKey(place), edit);
   }
 
-  #began(place: EditPlace): void {
-    const key = placeKey(place);
-    const known = this.#inFlight.get(key);
-    if (known) {
-      known.count += 1;
-    } else {
-      this.#inFlight.set(key, { durable: this.get(place), count: 1 });
-    }
-  }
-
-  #succeeded(place: EditPlace, edit: PendingEdit | undefined): void {
-    this.#ended(place, (flight) => {
-      flight.durable = edit;
-    });
-  }
-
-  #failed(place: EditPlace, edit: PendingEdit | undefined): void {
-    this.#ended(place, (flight) => {
-      if (this.get(place) === edit) {
-        this.#set(place, flight.durable);
-      }
-    });
-  }
-
-  #ended(place: EditPlace, note: (flight: InFlight) => void): void {
-    const key = placeKey(place);
+  #began(update: PendingUpdate): void {
+    const key = placeKey(update.place);
     const flight = this.#inFlight.get(key);
     if (flight) {
-      note(flight);
-      flight.count -= 1;
-      if (flight.count === 0) {
-        this.#inFlight.delete(key);
-      }
+      flight.updates.push(update);
+    } else {
+      this.#inFlight.set(key, { durable: this.get(update.place), updates: [update] });
     }
+    this.#show(update);
   }
 
-  #set(place: EditPlace, edit: PendingEdit | undefined): void {
+  /** Returns what the store had before. */
+  #ended(update: PendingUpdate, isDurable: boolean): PendingEdit | undefined {
+    const { place, edit } = update;
+    const key = placeKey(place);
+    const flight = this.#inFlight.get(key);
+    if (flight === undefined) {
+      throw internalError('a change ended that never began');
+    }
+    const before = flight.durable;
+    if (isDurable) {
+      flight.durable = edit;
+    }
+    flight.updates.splice(flight.updates.indexOf(update), 1);
+    this.#show(flight.updates.at(-1) ?? { place, edit: flight.durable });
+    if (flight.updates.length === 0) {
+      this.#inFlight.delete(key);
+    }
+    return before;
+  }
+
+  #show({ place, edit }: PendingUpdate): void {
     const old = this.get(place);
+    if (old === edit) {
+      return;
+    }
     if (old) {
-      this.#take(old);
+      this.#unindex(old);
     }
     if (edit) {
       this.#put(edit);
+    } else {
+      this.#remove(place);
     }
   }
 
   #put(edit: PendingEdit): void {
     const ofDir = this.#byDir.get(edit.dirId) ?? new Map<string, PendingEdit>();
     this.#byDir.set(edit.dirId, ofDir);
+    this.#size += ofDir.has(edit.name) ? 0 : 1;
     ofDir.set(edit.name, edit);
-    this.#size += 1;
     const cap = edit.want && capOf(edit.want);
     if (cap !== undefined) {
       const wanting = this.#byCap.get(cap) ?? new Set();
@@ -171,14 +171,17 @@ export class PendingEdits {
     }
   }
 
-  #take(edit: PendingEdit): void {
-    const ofDir = this.#byDir.get(edit.dirId);
-    if (ofDir?.delete(edit.name)) {
+  #remove({ dirId, name }: EditPlace): void {
+    const ofDir = this.#byDir.get(dirId);
+    if (ofDir?.delete(name)) {
       this.#size -= 1;
     }
     if (ofDir?.size === 0) {
-      this.#byDir.delete(edit.dirId);
+      this.#byDir.delete(dirId);
     }
+  }
+
+  #unindex(edit: PendingEdit): void {
     const cap = edit.want && capOf(edit.want);
     const wanting = cap === undefined ? undefined : this.#byCap.get(cap);
     wanting?.delete(edit);

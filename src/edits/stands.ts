@@ -16,6 +16,8 @@ const KIND = 'stand/';
 export class Stands {
   readonly #records: SealedRecords;
   readonly #stands = new Map<string, Stand>();
+  /** Those that the store has, too. */
+  readonly #stored = new Map<string, Stand>();
 
   private constructor(records: SealedRecords) {
     this.#records = records;
@@ -25,6 +27,7 @@ export class Stands {
     const stands = new Stands(records);
     for await (const { value } of records.scan<Stand>(KIND)) {
       stands.#stands.set(value.dirId, value);
+      stands.#stored.set(value.dirId, value);
     }
     return stands;
   }
@@ -34,19 +37,20 @@ export class Stands {
     return this.#stands.get(dirId);
   }
 
-  /** Of these steps what is new: the records to commit, and then to be noted. */
-  news(steps: Iterable<Stand>): { readonly records: readonly RecordChange[]; readonly note: () => void } {
-    const news = [...steps].filter((step) => {
-      const known = this.#stands.get(step.dirId);
-      return (
-        known?.parentId !== step.parentId || known.name !== step.name || known.writeCap !== step.writeCap
-      );
-    });
+  /** These are the steps from now on. What of it the store has not: to commit, and then to be called stored. */
+  walked(steps: Iterable<Stand>): { readonly records: readonly RecordChange[]; readonly stored: () => void } {
+    const news: Stand[] = [];
+    for (const step of steps) {
+      this.#stands.set(step.dirId, step);
+      if (!isSame(this.#stored.get(step.dirId), step)) {
+        news.push(step);
+      }
+    }
     return {
       records: news.map((step) => this.#records.change(KIND + step.dirId, step)),
-      note: () => {
+      stored: () => {
         for (const step of news) {
-          this.#stands.set(step.dirId, step);
+          this.#stored.set(step.dirId, step);
         }
       },
     };
@@ -57,7 +61,12 @@ export class Stands {
     const gone = [...this.#stands.keys()].filter((dirId) => !dirIds.has(dirId));
     for (const dirId of gone) {
       this.#stands.delete(dirId);
+      this.#stored.delete(dirId);
     }
     return gone.map((dirId) => this.#records.change(KIND + dirId, undefined));
   }
+}
+
+function isSame(known: Stand | undefined, step: Stand): boolean {
+  return known?.parentId === step.parentId && known.name === step.name && known.writeCap === step.writeCap;
 }

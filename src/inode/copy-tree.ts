@@ -21,6 +21,8 @@ export interface CopyContext {
   readonly files: Files;
   readonly clock: Clock;
   readonly walk: WalkOptions;
+  /** Write caps of the directories that were made so far. */
+  readonly made: string[];
 }
 
 /** Counts the entries of one copy. */
@@ -79,6 +81,7 @@ async function madeDirectory(
   children: ReadonlyMap<string, WantedChild>,
 ): Promise<WantedChild> {
   const { writeCap, readCap } = await context.maker.directory(children, context.walk.signal);
+  context.made.push(writeCap);
   return wantedDirectory(writeCap, readCap, context.clock.now());
 }
 

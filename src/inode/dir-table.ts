@@ -126,6 +126,11 @@ export class DirTable {
     return this.#find(dirId);
   }
 
+  /** As `find`, by who does not use it. */
+  peek(dirId: string): DirInode | undefined {
+    return this.#dirs.get(dirId) ?? this.#alive.get(dirId)?.deref();
+  }
+
   /** The same for a child of a listing. Its cap is taken apart once: that is four hashes, on each way of each request. */
   ofChild(child: Child): DirInode {
     const dirId = this.#ids.get(child);
@@ -139,7 +144,7 @@ export class DirTable {
   }
 
   #find(dirId: string): DirInode | undefined {
-    const known = this.#dirs.get(dirId) ?? this.#alive.get(dirId)?.deref();
+    const known = this.peek(dirId);
     if (known) {
       this.#use(known);
     }

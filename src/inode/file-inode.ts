@@ -37,6 +37,8 @@ export interface OpenedFile {
   here(range: ByteRange): Promise<Buffer | undefined>;
   /** Streams `range`; fails rather than ends early. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
+  /** Its bytes stay until disposed; absent where nobody takes them away. */
+  hold?(): Disposable;
 }
 
 /** Mutable files remembered at once. */

@@ -106,6 +106,7 @@ export class GridTree implements Tree {
   readonly #places: Places;
   readonly #linker: Linker;
   readonly #changer: Changer;
+  readonly #localChanges: LocalChanges | undefined;
   readonly #maker: Maker;
   readonly #transfers: Transfers;
   readonly #writes: FileWrites;
@@ -146,7 +147,16 @@ export class GridTree implements Tree {
       isReadOnly: options.isReadOnly,
     };
     const parts = { ...options, walker: this.#walker, files: this.#files, slowness: this.#slowness };
-    const { changer, maker } = this.#changing(local, localFiles);
+    const { clock } = options;
+    this.#localChanges =
+      local &&
+      localFiles &&
+      new LocalChanges({ ...local, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
+    const changer = this.#localChanges ?? writeThrough;
+    const maker =
+      local && this.#localChanges
+        ? new LocalMaker(local.bodies, this.#localChanges, local.newId)
+        : new GridMaker(options.grid, this.contents);
     this.#changer = changer;
     this.#maker = maker;
     this.#places = new Places({ ...parts, landed });
@@ -155,18 +165,6 @@ export class GridTree implements Tree {
     this.#writes = new FileWrites({ ...parts, changer, maker, places: this.#places, linker: this.#linker });
     this.#handles = new OpenHandles({ ...parts, places: this.#places, writes: this.#writes });
     this.#views = new DirectoryViews(this.#files, options.log);
-  }
-
-  #changing(
-    local: LocalParts | undefined,
-    localFiles: LocalFiles | undefined,
-  ): { readonly changer: Changer; readonly maker: Maker } {
-    const { grid, clock } = this.#o;
-    if (local === undefined || localFiles === undefined) {
-      return { changer: writeThrough, maker: new GridMaker(grid, this.contents) };
-    }
-    const changes = new LocalChanges({ ...local, localFiles, dirs: this.#dirs, clock });
-    return { changer: changes, maker: new LocalMaker(local.bodies, changes, local.newId) };
   }
 
   /** The directories, for who brings pending edits to the grid. */
@@ -188,8 +186,12 @@ export class GridTree implements Tree {
     return new CacheKeeper({ ...this.#o, walker: this.#walker, files: this.#files, pins });
   }
 
-  /** Goes on with edits that an earlier process left; resolves when none is left, however long the grid is away. */
+  /**
+   * Goes on with edits that an earlier process left; resolves when none is left, however long the grid is away. To be
+   * called before any change.
+   */
   async recover(): Promise<void> {
+    await this.#localChanges?.dropNeverLinked();
     const edits = await this.#o.edits.all();
     if (edits.length > 0) {
       this.#o.log.info({ edits: edits.length }, 'going on with changes of an earlier run');

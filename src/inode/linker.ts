@@ -2,7 +2,7 @@
 import { FsError } from '../base/errors.ts';
 import type { Edit, SeenChild, WantedChild } from '../edits/edit.ts';
 import type { Changer } from './changer.ts';
-import type { Place } from './locate.ts';
+import type { Place, WalkedDir } from './locate.ts';
 import type { Places } from './places.ts';
 import type { Changed, ChangeOptions } from './tree.ts';
 
@@ -20,7 +20,11 @@ export class Linker {
     place: Place,
     options: ChangeOptions & { readonly overwrite?: boolean },
     decide: (current: SeenChild | undefined) => WantedChild,
-    otherHalf?: { readonly edits: readonly Edit[]; readonly doneAfterAll: () => Promise<void> },
+    otherHalf?: {
+      readonly source: WalkedDir;
+      readonly edits: readonly Edit[];
+      readonly doneAfterAll: () => Promise<void>;
+    },
   ): Promise<Changed> {
     let isNew = true;
     let want: WantedChild | undefined;
@@ -38,6 +42,7 @@ export class Linker {
         ...(otherHalf ? { doneAfterAll: otherHalf.doneAfterAll } : {}),
       },
       options.signal,
+      otherHalf?.source,
     );
     if (!want) {
       throw new Error('internal: a change was answered that was never decided');

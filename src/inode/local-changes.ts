@@ -3,13 +3,14 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Decision, DirnodeChange } from '../edits/dirnode-write.ts';
-import { type Edit, type EditPlace, placeKey, type SeenChild, type WantedChild } from '../edits/edit.ts';
+import type { EditPlace, SeenChild, WantedChild } from '../edits/edit.ts';
 import { isSameThing, type Landed } from '../edits/landed.ts';
 import { type BaseChild, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stand, Stands } from '../edits/stands.ts';
 import type { Child } from '../tahoe/grid.ts';
 import type { Changer } from './changer.ts';
+import { detachedBy, dropAll, neverLinked } from './detached.ts';
 import type { DirInode } from './dir-inode.ts';
 import type { DirTable } from './dir-table.ts';
 import { tokenOf } from './edge.ts';
@@ -22,53 +23,79 @@ export interface LocalChangesParts {
   readonly stands: Stands;
   readonly localFiles: LocalFiles;
   readonly dirs: DirTable;
+  readonly rootId: string;
   readonly clock: Clock;
 }
 
 export class LocalChanges implements Changer {
+  readonly doesCompanions = true;
   readonly #parts: LocalChangesParts;
 
   constructor(parts: LocalChangesParts) {
     this.#parts = parts;
   }
 
-  async change(at: WalkedDir, change: DirnodeChange, signal?: AbortSignal): Promise<void> {
-    for (let above: WalkedDir | undefined = at; above; above = above.from) {
-      await above.dir.childrenAtHand();
+  async change(
+    at: WalkedDir,
+    change: DirnodeChange,
+    signal?: AbortSignal,
+    source?: WalkedDir,
+  ): Promise<void> {
+    const ways = source === undefined ? [at] : [at, source];
+    for (const { dir } of ways.flatMap((way) => [...stepsOf(way)])) {
+      await dir.children(Number.POSITIVE_INFINITY, signal);
     }
     if (signal?.aborted) {
       throw new FsError('aborted', 'the request was given up', { cause: signal.reason });
     }
-    this.#requireAttached(at);
+    for (const way of ways) {
+      this.#requireAttached(way);
+    }
     const children = childrenOf(at.dir);
     const decision = change.decide({
       get: (name) => seen(children.get(name)),
       version: undefined,
       rollbacks: 0,
     });
-    const updates = [...this.#wanted(at.dir, decision), ...this.#companions(decision)];
+    const updates = [
+      ...this.#wanted(at.dir, decision),
+      ...(source === undefined ? [] : this.#companions(source.dir, decision)),
+    ];
     if (updates.length > 0) {
-      const steps = this.#parts.stands.news([
-        ...standsOf(at),
+      await this.#commit(updates, [
+        ...ways.flatMap((way) => [...standsOf(way)]),
         ...this.#standsIn(at.dir.dirId, decision.wants),
       ]);
-      await this.#parts.pending.commit([...updates, ...this.#below(updates)], steps.records);
-      steps.note();
     }
   }
 
   /** A new directory that stands nowhere yet, with its children. */
   async makeDirectory(dirId: string, children: ReadonlyMap<string, WantedChild>): Promise<void> {
-    const updates: PendingUpdate[] = [];
-    for (const [name, want] of children) {
-      updates.push(this.#update({ dirId, name }, want, undefined, false));
-    }
     const wants = [...children].map(([name, want]) => ({ name, want }));
-    const steps = this.#parts.stands.news(this.#standsIn(dirId, wants));
+    const updates = wants.map(({ name, want }) =>
+      this.#update({ dirId, name }, this.#stillThere(want), undefined, false),
+    );
     if (updates.length > 0) {
-      await this.#parts.pending.commit(updates, steps.records);
+      await this.#commit(updates, this.#standsIn(dirId, wants));
     }
-    steps.note();
+  }
+
+  /** Of directories that were made, and are to be linked nowhere. */
+  async abandon(dirIds: readonly string[]): Promise<void> {
+    await this.#parts.pending.commit(dropAll(this.#parts.pending, dirIds));
+  }
+
+  /** What an earlier process has made and not linked. To be called before any change. */
+  async dropNeverLinked(): Promise<void> {
+    await this.#parts.pending.commit(neverLinked(this.#parts, this.#parts.rootId));
+  }
+
+  async #commit(updates: readonly PendingUpdate[], steps: readonly Stand[]): Promise<void> {
+    const { pending, stands, rootId } = this.#parts;
+    const walked = stands.walked(steps);
+    const detached = detachedBy(this.#parts, rootId, updates);
+    await pending.commit([...updates, ...detached], walked.records);
+    walked.stored();
   }
 
   /** Of the directories among new children. */
@@ -91,20 +118,15 @@ export class LocalChanges implements Changer {
     });
   }
 
-  /** The other half of a move, unless somebody has put another thing there meanwhile: that one stays. */
-  #companions({ companions = [] }: Decision): PendingUpdate[] {
-    return companions.flatMap((edit) => {
-      const dir = this.#parts.dirs.get(edit.dirWriteCap);
+  /** The other half of a move. Where another thing stands there by now, or none, nothing is moved. */
+  #companions(dir: DirInode, { companions = [] }: Decision): PendingUpdate[] {
+    return companions.map((edit) => {
       const now = childrenOf(dir).get(edit.name);
-      return this.#isBase(edit, now)
-        ? [this.#update(edit, undefined, dir.gridChildrenAtHand()?.get(edit.name), true)]
-        : [];
+      if (now === undefined || !isSameThing(this.#parts.landed, edit.replaces, now)) {
+        throw new FsError('conflict', 'the thing to move was changed by somebody else just now');
+      }
+      return this.#update(edit, undefined, dir.gridChildrenAtHand()?.get(edit.name), true);
     });
-  }
-
-  #isBase(edit: Edit, now: Child | undefined): boolean {
-    const { replaces } = edit;
-    return now !== undefined && isSameThing(this.#parts.landed, replaces, now);
   }
 
   #update(
@@ -136,67 +158,6 @@ export class LocalChanges implements Changer {
     return { place: { dirId, name }, edit };
   }
 
-  /** What waits in directories that nobody wants any more goes with them. */
-  #below(updates: readonly PendingUpdate[]): PendingUpdate[] {
-    const { pending } = this.#parts;
-    const gone = this.#directoriesGone(updates);
-    if (gone.size === 0) {
-      return [];
-    }
-    const dropped: PendingUpdate[] = [];
-    for (const dirId of pending.dirIds()) {
-      if (this.#isBelow(dirId, gone)) {
-        for (const edit of pending.of(dirId).values()) {
-          dropped.push({ place: edit, edit: undefined });
-        }
-      }
-    }
-    const changed = new Set(updates.map(({ place }) => placeKey(place)));
-    return dropped.filter(({ place }) => !changed.has(placeKey(place)));
-  }
-
-  /** Those that stood at a changed name, and that no edit wants any more. */
-  #directoriesGone(updates: readonly PendingUpdate[]): ReadonlySet<string> {
-    const { pending, dirs } = this.#parts;
-    const changed = new Map(updates.map((update) => [placeKey(update.place), update.edit]));
-    const gone = new Set<string>();
-    for (const { place } of updates) {
-      const child = dirs.find(place.dirId)?.childrenInMemory()?.get(place.name);
-      const dirId = child?.kind === 'directory' ? dirs.idOfChild(child) : undefined;
-      if (dirId !== undefined) {
-        gone.add(dirId);
-      }
-    }
-    for (const edit of gone.size === 0
-      ? []
-      : [...pending.all()].filter((old) => !changed.has(placeKey(old)))) {
-      this.#keepWanted(gone, edit);
-    }
-    for (const edit of changed.values()) {
-      this.#keepWanted(gone, edit);
-    }
-    return gone;
-  }
-
-  #keepWanted(gone: Set<string>, edit: PendingEdit | undefined): void {
-    const dirId = edit?.want?.kind === 'directory' ? this.#parts.dirs.idOfChild(edit.want) : undefined;
-    if (dirId !== undefined) {
-      gone.delete(dirId);
-    }
-  }
-
-  #isBelow(dirId: string, gone: ReadonlySet<string>): boolean {
-    const passed = new Set<string>();
-    for (let at: string | undefined = dirId; at !== undefined && !passed.has(at); ) {
-      if (gone.has(at)) {
-        return true;
-      }
-      passed.add(at);
-      at = this.#parts.stands.get(at)?.parentId;
-    }
-    return false;
-  }
-
   /** Bytes that were here when somebody began to copy them may have landed since, or be gone. */
   #stillThere(want: WantedChild): WantedChild {
     const { landed, localFiles } = this.#parts;
@@ -212,10 +173,9 @@ export class LocalChanges implements Changer {
 
   /** The directory may have been moved or removed since it was walked to. */
   #requireAttached(at: WalkedDir): void {
-    for (let below = at; below.from; below = below.from) {
-      const name = below.path.at(-1) ?? '';
-      const child = below.from.dir.childrenInMemory()?.get(name);
-      if (child === undefined || this.#parts.dirs.idOfChild(child) !== below.dir.dirId) {
+    for (const { from, path, dir } of stepsOf(at)) {
+      const child = from && childrenOf(from.dir).get(path.at(-1) ?? '');
+      if (from && (child === undefined || this.#parts.dirs.idOfChild(child) !== dir.dirId)) {
         throw new FsError('parent-missing', 'the directory was moved or removed just now');
       }
     }
@@ -240,8 +200,17 @@ function baseOf(child: Child | undefined): BaseChild | undefined {
 
 /** Every step of the way, but for the root. */
 function* standsOf(at: WalkedDir): Generator<Stand> {
-  for (let below = at; below.from; below = below.from) {
-    const { dirId, dirWriteCap } = below.dir;
-    yield { dirId, writeCap: dirWriteCap, parentId: below.from.dir.dirId, name: below.path.at(-1) ?? '' };
+  for (const { from, dir, path } of stepsOf(at)) {
+    if (from) {
+      const { dirId, dirWriteCap } = dir;
+      yield { dirId, writeCap: dirWriteCap, parentId: from.dir.dirId, name: path.at(-1) ?? '' };
+    }
+  }
+}
+
+/** From a directory up to the root. */
+function* stepsOf(at: WalkedDir): Generator<WalkedDir> {
+  for (let step: WalkedDir | undefined = at; step; step = step.from) {
+    yield step;
   }
 }

@@ -48,6 +48,7 @@ export class LocalFiles {
         return there ? await there.here(range) : await this.#here(cap, range);
       },
       read: async (range, signal) => this.#there(cap)?.read(range, signal) ?? this.#read(cap, range, signal),
+      hold: () => this.#bytes.hold(cap.id),
     };
   }
 
@@ -76,9 +77,12 @@ export class LocalFiles {
   #there(
     cap: LocalFileCap,
   ): { here: OpenedFile['here']; read(range: ByteRange, signal?: AbortSignal): Readable } | undefined {
-    const readCap = this.#bytes.has(cap.id) ? undefined : this.#landed.capsOf(cap.text)?.readCap;
-    if (readCap === undefined) {
+    if (this.#bytes.has(cap.id)) {
       return undefined;
+    }
+    const readCap = this.#landed.capsOf(cap.text)?.readCap;
+    if (readCap === undefined) {
+      throw new FsError('race', 'the file was replaced or removed just now, before the grid had it');
     }
     const there = parseCap(readCap);
     if (there.kind === 'lit') {
@@ -121,12 +125,17 @@ class LocalSource implements BlockSource {
     this.#hold = bytes.hold(cap.id);
   }
 
-  async block(index: number): Promise<Buffer> {
-    const block = await this.#content.read(index);
-    if (block.length !== rangeLength(rangeOfBlock(index, this.sizeBytes))) {
+  async blocks(first: number, end: number): Promise<readonly Buffer[]> {
+    const indexes = Array.from({ length: Math.min(end - first, MAX_BLOCKS_AT_ONCE) }, (_, at) => first + at);
+    const blocks = await Promise.all(indexes.map((index) => this.#content.read(index)));
+    if (blocks.some((block, at) => block.length !== this.#lengthOf(first + at))) {
       throw new FsError('corrupt', 'a block of a file that the grid has not yet is of another length');
     }
-    return block;
+    return blocks;
+  }
+
+  #lengthOf(index: number): number {
+    return rangeLength(rangeOfBlock(index, this.sizeBytes));
   }
 
   moved(): void {

@@ -36,6 +36,8 @@ export interface Maker {
   file(body: Readable, about: NewFile): Promise<Stored<string>>;
   /** Linked nowhere yet, with its children. */
   directory(children: ReadonlyMap<string, WantedChild>, signal?: AbortSignal): Promise<DirectoryCaps>;
+  /** Directories that were made and will not be linked, by their write caps. */
+  abandon(dirWriteCaps: readonly string[]): Promise<void>;
 }
 
 export class GridMaker implements Maker {
@@ -58,6 +60,10 @@ export class GridMaker implements Maker {
   async directory(children: ReadonlyMap<string, WantedChild>, signal?: AbortSignal): Promise<DirectoryCaps> {
     const writeCap = await this.#grid.makeDirectory(children, signal);
     return { writeCap, readCap: readOnlyText(parseCap(writeCap)) };
+  }
+
+  async abandon(): Promise<void> {
+    // nothing leads to them: their shares end with their leases
   }
 
   /** A small file is kept here, too: who wrote it reads it next. */
@@ -126,5 +132,9 @@ export class LocalMaker implements Maker {
     const cap = localDirText(this.#newId());
     await this.#changes.makeDirectory(identityOf(parseOwnCap(cap)), children);
     return { writeCap: cap, readCap: cap };
+  }
+
+  async abandon(dirWriteCaps: readonly string[]): Promise<void> {
+    await this.#changes.abandon(dirWriteCaps.map((cap) => identityOf(parseOwnCap(cap))));
   }
 }

@@ -5,9 +5,9 @@ import type { Child } from '../tahoe/grid.ts';
 
 export class Overlaid implements ReadonlyMap<string, Child> {
   readonly #below: ReadonlyMap<string, Child>;
-  readonly #edits: ReadonlyMap<string, PendingEdit>;
+  readonly #edits: ReadonlyMap<string, Pick<PendingEdit, 'want'>>;
 
-  constructor(below: ReadonlyMap<string, Child>, edits: ReadonlyMap<string, PendingEdit>) {
+  constructor(below: ReadonlyMap<string, Child>, edits: ReadonlyMap<string, Pick<PendingEdit, 'want'>>) {
     this.#below = below;
     this.#edits = edits;
   }

@@ -50,9 +50,13 @@ export class Transfers {
     };
     const want = wantedAgain(child);
     const changed = await this.#linker.link(target, options, () => want, {
+      source: source.parent,
       edits: [unlink],
       doneAfterAll: () => source.parent.dir.writer.owe([unlink]),
     });
+    if (this.#parts.changer.doesCompanions) {
+      return changed;
+    }
     await this.#parts.changer.change(source.parent, {
       names: [source.name],
       owed: [unlink],
@@ -68,12 +72,18 @@ export class Transfers {
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
     const { source, child, target } = await this.#ends(from, to, options, false);
-    const context = {
-      ...this.#parts,
-      walk: this.#places.forReading(options.signal),
-    };
-    const want = await copyOf(context, source.parent, source.name, child, options.isShallow ?? false);
-    return await this.#linker.link(target, options, () => want);
+    const made: string[] = [];
+    try {
+      const context = { ...this.#parts, walk: this.#places.forReading(options.signal), made };
+      const want = await copyOf(context, source.parent, source.name, child, options.isShallow ?? false);
+      return await this.#linker.link(target, options, () => want);
+    } catch (error) {
+      // Where nobody knows whether they are linked, or they can't be dropped, the next process finds out.
+      if (!(error instanceof FsError && error.outcomeUnknown)) {
+        await this.#parts.maker.abandon(made).catch(() => undefined);
+      }
+      throw error;
+    }
   }
 
   async #moveWithin(source: Place, child: Child, target: Place, options: TransferOptions): Promise<Changed> {

@@ -29,7 +29,11 @@ export function conflictName(
 }
 
 /** The edit gives up its name; what it wanted is to stand at another one. */
-export function asConflictCopy(edit: PendingEdit, name: string, pending: PendingEdits): readonly PendingUpdate[] {
+export function asConflictCopy(
+  edit: PendingEdit,
+  name: string,
+  pending: PendingEdits,
+): readonly PendingUpdate[] {
   const { dirId, want } = edit;
   const gone: PendingUpdate = { place: edit, edit: undefined };
   if (want === undefined) {

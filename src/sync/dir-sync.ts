@@ -177,4 +177,3 @@ export function placeOf({ dirId, name }: PendingEdit): { readonly dirId: string;
 export function isSameContent({ want, base }: PendingEdit): boolean {
   return want !== undefined && base !== undefined && capOf(want) === capOf(base);
 }
-

@@ -57,6 +57,15 @@ export class StandingFinder {
     return path;
   }
 
+  /** The places of a directory and of those above it, from below. */
+  *above(dirId: string): Generator<{ readonly dirId: string; readonly name: string }> {
+    let depth = 0;
+    for (let at = this.#parts.stands.get(dirId); at && depth < MAX_DEPTH; depth += 1) {
+      yield { dirId: at.parentId, name: at.name };
+      at = this.#parts.stands.get(at.parentId);
+    }
+  }
+
   /** Asks the grid where it must. Rejects with what the grid says. */
   async find(dir: DirInode): Promise<Standing> {
     const { root } = this.#parts;
@@ -119,4 +128,3 @@ export class StandingFinder {
     return 'vanished';
   }
 }
-

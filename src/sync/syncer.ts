@@ -19,13 +19,13 @@ import { asConflictCopy, conflictName, withoutParking } from './conflicts.ts';
 import { type DirOutcome, type FoldListener, isSameContent, placeOf, type ReadyEdit, writeEdits } from './dir-sync.ts';
 import { GridState } from './grid-state.ts';
 import { landDirectory } from './landing.ts';
-import { Pace } from './pace.ts';
 import { localFileOf } from './local-file.ts';
+import { Pace } from './pace.ts';
 import { mustWait, onGrid } from './ready.ts';
 import { StandingFinder } from './standing.ts';
 import { Tracks, type TrackTimes } from './tracks.ts';
 import { hasUnseen } from './unseen.ts';
-import { type UploadAsk, Uploads, type UploadSource } from './uploads.ts';
+import { type UploadAsk, type UploadSource, Uploads } from './uploads.ts';
 
 export { localFileOf };
 
@@ -116,8 +116,9 @@ export class Syncer {
     return this.#conflicts;
   }
 
-  get isBusy(): boolean {
-    return this.#working.size > 0 || this.uploads.running > 0;
+  /** The directory is being written just now. */
+  isWriting(dirId: string): boolean {
+    return this.#working.has(dirId);
   }
 
   start(): void {
@@ -230,7 +231,10 @@ export class Syncer {
     if (its === undefined || its.id === cap.id) {
       return;
     }
-    if (this.tracks.isOverdue(edit) && (this.uploads.sentBytes(its) !== undefined || this.#landed.capsOf(its.text))) {
+    if (
+      this.tracks.isOverdue(edit) &&
+      (this.uploads.sentBytes(its) !== undefined || this.#landed.capsOf(its.text))
+    ) {
       kept.add(its.id);
     } else {
       this.#frozen.delete(placeKey(edit));
@@ -298,24 +302,28 @@ export class Syncer {
     this.#considerLocal(dir, edits, groups.get(dirId));
   }
 
-  #considerLocal(
-    dir: DirInode,
-    edits: readonly PendingEdit[],
-    group: Group | undefined,
-  ): void {
+  #considerLocal(dir: DirInode, edits: readonly PendingEdit[], group: Group | undefined): void {
     const localCap = dir.dirWriteCap;
     const linking = [...this.#o.pending.wanting(localCap)];
     const isResting = group === undefined || group.dueAtMs <= this.#o.clock.monotonicMs();
-    if (linking.length === 0 || !(isResting || group?.isOverdue) || !linking.some((edit) => this.tracks.isDue(edit))) {
+    if (
+      linking.length === 0 ||
+      !(isResting || group?.isOverdue) ||
+      !linking.some((edit) => this.tracks.isDue(edit))
+    ) {
       return;
     }
     const ready = this.#readyOf(edits);
     const isWhole = ready.length === edits.filter((edit) => !this.#isStuck(edit)).length;
     if (isWhole || linking.some((edit) => this.tracks.isOverdue(edit))) {
-      this.#work(dir.dirId, linking.map((edit) => ({ edit, child: undefined })), async () => {
-        await landDirectory(this.#o, dir, localCap, ready);
-        this.state.answered();
-      });
+      this.#work(
+        dir.dirId,
+        linking.map((edit) => ({ edit, child: undefined })),
+        async () => {
+          await landDirectory(this.#o, dir, localCap, ready);
+          this.state.answered();
+        },
+      );
     }
   }
 
@@ -392,7 +400,10 @@ export class Syncer {
     const unseen: ReadyEdit[] = [];
     for (const one of ready) {
       const { base, want } = one.edit;
-      const takesAway = !one.edit.isMoved && base?.kind === 'directory' && (want === undefined || capOf(want) !== capOf(base));
+      const takesAway =
+        !one.edit.isMoved &&
+        base?.kind === 'directory' &&
+        (want === undefined || capOf(want) !== capOf(base));
       (takesAway && (await hasUnseen(this.#o.dirs, base)) ? unseen : safe).push(one);
     }
     return { safe, unseen };
@@ -422,11 +433,14 @@ export class Syncer {
       if (now === undefined) {
         continue;
       }
-      const isTaken = (name: string): boolean => taken.has(name) || dir.childrenInMemory()?.has(name) === true;
+      const isTaken = (name: string): boolean =>
+        taken.has(name) || dir.childrenInMemory()?.has(name) === true;
       const name = conflictName(edit.name, gateway, clock, isTaken);
       taken.add(name);
       const isCopied = now.want !== undefined && !isSameContent(now);
-      updates.push(...(isCopied ? asConflictCopy(now, name, pending) : [{ place: placeOf(now), edit: undefined }]));
+      updates.push(
+        ...(isCopied ? asConflictCopy(now, name, pending) : [{ place: placeOf(now), edit: undefined }]),
+      );
       this.#conflicts += 1;
       log.warn(
         { dir: dir.dirId, name: edit.name, copy: isCopied ? name : undefined },
@@ -449,17 +463,23 @@ export class Syncer {
     const isTaken = (taken: string): boolean => below.childrenInMemory()?.has(taken) === true;
     const copyName = conflictName(name, gateway, clock, isTaken);
     for (const edit of added) {
-      const moved = { ...withoutParking(edit), dirId: rescuedId, base: undefined, tried: [], gen: pending.nextGen() };
+      const moved = {
+        ...withoutParking(edit),
+        dirId: rescuedId,
+        base: undefined,
+        tried: [],
+        gen: pending.nextGen(),
+      };
       updates.push({ place: { dirId: rescuedId, name: edit.name }, edit: moved });
     }
     if (added.length > 0) {
       updates.push(this.#newDirectory(below, copyName, rescued, added));
     }
-    const steps = stands.news([
+    const steps = stands.walked([
       { dirId: rescuedId, writeCap: rescued, parentId: below.dirId, name: copyName },
     ]);
     await pending.commit(updates, added.length > 0 ? steps.records : []);
-    steps.note();
+    steps.stored();
     this.#conflicts += 1;
     log.warn(
       { dir: dir.dirId, name, copy: copyName, edits: added.length },
@@ -497,7 +517,10 @@ export class Syncer {
     const code = hasCode(error, 'read-only', 'bad-cap', 'too-large', 'bad-request', 'denied', 'corrupt')
       ? error.code
       : undefined;
-    log.error({ err: error, place: placeKey(edit), isParked: code !== undefined }, 'a change can not be brought to the grid');
+    log.error(
+      { err: error, place: placeKey(edit), isParked: code !== undefined },
+      'a change can not be brought to the grid',
+    );
     if (code !== undefined) {
       pending
         .commit([{ place: placeOf(now), edit: { ...now, parked: { code, message } } }])

@@ -104,6 +104,13 @@ export class Tracks {
     }
   }
 
+  /** As `force`, but what failed meanwhile waits for its next try. */
+  forceNew(edits: Iterable<PendingEdit>): void {
+    for (const edit of edits) {
+      this.of(edit).isForced = true;
+    }
+  }
+
   /** The grid is back: what failed while it was away is tried now. */
   retryAll(): void {
     for (const track of this.#tracks.values()) {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { BLOCK_BYTES, blockCountOf } from '../../src/base/blocks.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { DirtyStore, type DirtyStoreOptions, type ManifestPart, type Received } from '../../src/dirty/dirty-store.ts';
+import type { ManifestPart, Received } from '../../src/dirty/body-receiver.ts';
+import { DirtyStore, type DirtyStoreOptions } from '../../src/dirty/dirty-store.ts';
 import { logLines } from '../fakes/log-lines.ts';
 
 export const part: ManifestPart = {
@@ -15,7 +16,10 @@ export const part: ManifestPart = {
   modifiedAtMs: 1_700_000_000_123,
 };
 
-export async function makeDirty(folder: string, options: Partial<DirtyStoreOptions> = {}): Promise<DirtyStore> {
+export async function makeDirty(
+  folder: string,
+  options: Partial<DirtyStoreOptions> = {},
+): Promise<DirtyStore> {
   return await DirtyStore.open({
     folder,
     key: Buffer.alloc(32, 1),
@@ -40,7 +44,10 @@ export function bodyOf(bytes: Buffer, pieceBytes: number = 64 * 1024): Readable 
 }
 
 export async function put(store: DirtyStore, bytes: Buffer, pieceBytes?: number): Promise<Received> {
-  return await store.receive(bodyOf(bytes, pieceBytes), { expectedBytes: bytes.length, manifest: () => part });
+  return await store.receive(bodyOf(bytes, pieceBytes), {
+    expectedBytes: bytes.length,
+    manifest: () => part,
+  });
 }
 
 export async function readAll(store: DirtyStore, id: string, sizeBytes: number): Promise<Buffer> {
