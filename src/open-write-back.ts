@@ -98,6 +98,10 @@ export function makeBodyKeeper(parts: SyncParts, syncer: Syncer, isStoreKnown: b
     users: {
       isBusy: (cap) => syncer.isFrozen(cap) || syncer.uploads.sentBytes(cap) !== undefined,
       isInTrash: () => false,
+      drop: (edits) =>
+        writeBack.pending.commit(
+          edits.map(({ dirId, name }) => ({ place: { dirId, name }, edit: undefined })),
+        ),
     },
     isStoreKnown,
   });

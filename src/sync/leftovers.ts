@@ -13,7 +13,7 @@ import type { RecordChange } from '../meta/meta-store.ts';
 import { identityOf, isLocalText, type LocalDirCap, parseOwnCap } from '../tahoe/caps.ts';
 import type { BodyUsers } from './body-keeper.ts';
 import { knownDamaged } from './damaged-bodies.ts';
-import { localFileOf } from './local-file.ts';
+import { referredBodies } from './local-file.ts';
 
 export interface LeftoverParts {
   readonly pending: PendingEdits;
@@ -107,15 +107,12 @@ async function setLost(parts: LeftoverParts): Promise<void> {
   if (found.length === 0) {
     return;
   }
-  const known = new Set(await knownDamaged(records, bodies));
-  for (const edit of pending.all()) {
-    known.add(localFileOf(edit)?.id ?? '');
+  const known = referredBodies(pending, landed);
+  const damaged = new Set(await knownDamaged(records, bodies));
+  if (damaged.size > 0) {
+    log.warn({ ids: [...damaged] }, 'files of unsynced content that are damaged lie in the folder dirty');
   }
-  for (const [text] of landed.all()) {
-    const cap = parseOwnCap(text);
-    known.add(cap.kind === 'local-file' ? cap.id : '');
-  }
-  const lost = found.filter((id) => !known.has(id) && !users.isInTrash(id));
+  const lost = found.filter((id) => !known.has(id) && !damaged.has(id) && !users.isInTrash(id));
   if (lost.length > 0) {
     log.warn({ files: lost.length }, 'files that nothing refers to are kept in the folder lost for a week');
   }

@@ -16,7 +16,14 @@ import { wantedDirectory } from '../inode/wanted.ts';
 import { isLocalText, type LocalFileCap, localDirText } from '../tahoe/caps.ts';
 import type { Grid } from '../tahoe/grid.ts';
 import { asConflictCopy, conflictName, withoutParking } from './conflicts.ts';
-import { type DirOutcome, type FoldListener, isSameContent, placeOf, type ReadyEdit, writeEdits } from './dir-sync.ts';
+import {
+  type DirOutcome,
+  type FoldListener,
+  isSameContent,
+  placeOf,
+  type ReadyEdit,
+  writeEdits,
+} from './dir-sync.ts';
 import { GridState } from './grid-state.ts';
 import { landDirectory } from './landing.ts';
 import { localFileOf } from './local-file.ts';

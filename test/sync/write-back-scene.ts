@@ -1,5 +1,6 @@
 // A tree whose changes are answered here and brought to a grid in memory: with a clock that is moved by hand, a dirty
 // store in a folder of its own, and a store that outlives a restart.
+import { FsError } from '../../src/base/errors.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import type { DirtyStore } from '../../src/dirty/dirty-store.ts';
@@ -13,6 +14,7 @@ import { ListingStore } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
 import { randomId } from '../../src/seal/random.ts';
 import { BodyKeeper } from '../../src/sync/body-keeper.ts';
+import { Recovery } from '../../src/sync/recover.ts';
 import { Syncer } from '../../src/sync/syncer.ts';
 import { Trash } from '../../src/sync/trash.ts';
 import type { LocalFileCap } from '../../src/tahoe/caps.ts';
@@ -71,6 +73,9 @@ export class Scene implements AsyncDisposable {
   readonly syncer: Syncer;
   readonly keeper: BodyKeeper;
   readonly trash: Trash;
+  readonly recovery: Recovery;
+  /** How often the folder was told that its contents are known. */
+  accepted = 0;
   readonly lines: readonly LogLine[];
 
   static async start(world: World, options: SceneOptions = {}): Promise<Scene> {
@@ -137,6 +142,8 @@ export class Scene implements AsyncDisposable {
       retries: 0,
       isSoleWriter: true,
       isReadOnly: false,
+      writeRefusal:
+        parts.isStoreKnown === false ? new FsError('unavailable', 'writes are refused') : undefined,
       local: { pending, landed, stands, bodies, newId: randomId },
     });
     this.trash = new Trash({
@@ -188,6 +195,22 @@ export class Scene implements AsyncDisposable {
         isInTrash: (id) => this.trash.holds(id),
         drop: (edits) => this.trash.discard(edits, false),
       },
+      clock,
+      log,
+      isStoreKnown: parts.isStoreKnown ?? true,
+    });
+    this.recovery = new Recovery({
+      folder: {
+        accept: async () => {
+          this.accepted += 1;
+        },
+      },
+      tree: this.tree,
+      pending,
+      landed,
+      records,
+      bodies,
+      isInTrash: (id) => this.trash.holds(id),
       clock,
       log,
       isStoreKnown: parts.isStoreKnown ?? true,
