@@ -96,7 +96,7 @@ export function makeBodyKeeper(parts: SyncParts, syncer: Syncer, isStoreKnown: b
     dirs: tree.directories,
     root: tree.root,
     users: {
-      isBusy: (cap) => syncer.isFrozen(cap) || syncer.uploads.sentBytes(cap) !== undefined,
+      isBusy: (cap) => syncer.isUsing(cap),
       isInTrash: () => false,
       drop: (edits) =>
         writeBack.pending.commit(

@@ -7,6 +7,7 @@ import type { PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import { withoutParking } from './conflicts.ts';
 import { placeOf } from './dir-sync.ts';
+import { localFileOf } from './local-file.ts';
 import type {
   FlushReport,
   RecoverReport,
@@ -16,7 +17,7 @@ import type {
   SyncStatus,
   TrashEntry,
 } from './sync-control.ts';
-import { localFileOf, type Syncer } from './syncer.ts';
+import type { Syncer } from './syncer.ts';
 
 /** What was thrown away, and what is brought back. */
 export interface TrashControl {

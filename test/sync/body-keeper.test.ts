@@ -74,7 +74,7 @@ describe('BodyKeeper', () => {
     await using world = await makeWorld();
     await using scene = await Scene.start(world);
     let isBusy = true;
-    scene.syncer.isFrozen = () => isBusy;
+    scene.syncer.isUsing = () => isBusy;
     await put(scene.tree, '/a', 'the bytes');
     await scene.tree.remove(at('/a'));
     await scene.pass(3 * GRACE_MS);

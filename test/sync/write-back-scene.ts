@@ -154,7 +154,7 @@ export class Scene implements AsyncDisposable {
       grid,
       tree: this.tree,
       pathOf: (dirId) => this.syncer.finder.pathOf(dirId),
-      isBusy: (cap) => this.syncer.isFrozen(cap),
+      isBusy: (cap) => this.syncer.isUsing(cap),
       keepMs: parts.keepMs ?? 0,
       clock,
       log,
@@ -180,7 +180,7 @@ export class Scene implements AsyncDisposable {
       gateway: 'here',
     });
     const isBusy = (cap: LocalFileCap): boolean =>
-      this.syncer.isFrozen(cap) || this.syncer.uploads.sentBytes(cap) !== undefined;
+      this.syncer.isUsing(cap) || this.syncer.uploads.sentBytes(cap) !== undefined;
     this.keeper = new BodyKeeper({
       pending,
       landed,
