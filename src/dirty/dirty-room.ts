@@ -10,6 +10,8 @@ export interface DirtyRoomOptions {
   readonly minFreeBytes: number;
   /** Gives up what can be had again, for so many bytes; false = there is nothing more. */
   readonly makeRoom: (bytes: number) => Promise<boolean>;
+  /** Gives up blobs that nobody waits for, for so many bytes; false = there is none. */
+  readonly giveUp?: ((bytes: number) => Promise<boolean>) | undefined;
   readonly freeBytes: () => Promise<number>;
   readonly clock: Clock;
 }
@@ -50,6 +52,7 @@ export class DirtyRoom {
   /** Waits as long as writers are to be slowed. Throws `no-space` where a body of `sizeBytes` does not fit. */
   async admit(sizeBytes: number | undefined, signal: AbortSignal | undefined): Promise<void> {
     const wantedBytes = sealedBytesOf(sizeBytes ?? 0);
+    await this.#giveUpFor(wantedBytes);
     this.#checkBound(wantedBytes);
     await this.#ensureFree(wantedBytes);
     let waitedMs = 0;
@@ -100,6 +103,15 @@ export class DirtyRoom {
   unpromise(bytes: number): void {
     this.#bytes -= bytes;
     this.#pendingBytes -= bytes;
+  }
+
+  /** What nobody waits for goes before writers are slowed. */
+  async #giveUpFor(wantedBytes: number): Promise<void> {
+    const { maxBytes, giveUp } = this.#o;
+    const overBytes = this.#bytes + wantedBytes - SLOW_FROM * (maxBytes ?? Number.POSITIVE_INFINITY);
+    if (giveUp !== undefined && overBytes > 0) {
+      await giveUp(overBytes);
+    }
   }
 
   #checkBound(wantedBytes: number): void {
@@ -185,6 +197,6 @@ export class Reservation implements Disposable {
 }
 
 /** What a content will take with its manifest, which is under a page unless the path is very long. */
-function sealedBytesOf(sizeBytes: number): number {
+export function sealedBytesOf(sizeBytes: number): number {
   return contentPagesBytes(sizeBytes) + PAGE_BYTES;
 }

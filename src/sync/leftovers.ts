@@ -1,4 +1,5 @@
-// What a crash can leave behind, and what nobody asks for any more: found at a start, before clients come.
+// What a crash can leave behind, and what nobody asks for any more: found at a start. Nothing that
+// came since then is touched.
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { DirtyStore } from '../dirty/dirty-store.ts';
@@ -28,6 +29,8 @@ export interface LeftoverParts {
   readonly log: Logger;
   /** Files in `dirty/` that may be taken for left over where nobody refers to them. */
   readonly found: readonly string[];
+  /** Edits of a lower generation are of an earlier run. */
+  readonly foundGen: number;
 }
 
 /** A directory's id changes when its landing is forgotten: locks and listings by the old one are long gone then. */
@@ -51,7 +54,8 @@ export async function putAwayLeftovers(parts: LeftoverParts): Promise<void> {
 }
 
 /** Directories that were made here and that nothing wants, or nothing but each other: a copy was cut off. */
-async function dropCutOff({ pending, landed, stands, dirs, root, users, log }: LeftoverParts): Promise<void> {
+async function dropCutOff(parts: LeftoverParts): Promise<void> {
+  const { pending, landed, stands, dirs, root, users, log, foundGen } = parts;
   const isOnGrid = (dirId: string): boolean => {
     const cap = stands.get(dirId)?.writeCap;
     return (
@@ -69,7 +73,9 @@ async function dropCutOff({ pending, landed, stands, dirs, root, users, log }: L
       }
     }
   }
-  const cutOff = [...pending.all()].filter((edit) => isNew(edit) && !reached.has(edit.dirId));
+  const cutOff = [...pending.all()].filter(
+    (edit) => edit.gen < foundGen && isNew(edit) && !reached.has(edit.dirId),
+  );
   if (cutOff.length > 0) {
     log.info(
       { edits: cutOff.length },

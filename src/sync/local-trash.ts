@@ -22,7 +22,7 @@ export class LocalTrash {
 
   add(record: TrashRecord): void {
     const cap = localCapOf(record.child);
-    if (cap !== undefined) {
+    if (cap !== undefined && !this.has(cap.id)) {
       const entry = { id: record.id, cap, removedAtMs: record.removedAtMs, key: placeKey(record.place) };
       this.#byBody.set(cap.id, entry);
       const there = [...(this.#byPlace.get(entry.key) ?? []), entry];

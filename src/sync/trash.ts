@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { TreePath } from '../base/path.ts';
+import { sealedBytesOf } from '../dirty/dirty-room.ts';
 import type { DirtyStore } from '../dirty/dirty-store.ts';
 import { fingerprint, placeKey } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
@@ -186,7 +187,7 @@ export class Trash implements FoldListener {
       }
       if (pending.wanting(entry.cap.text).size === 0 && !isBusy(entry.cap)) {
         given.push(entry);
-        freedBytes += entry.cap.sizeBytes;
+        freedBytes += sealedBytesOf(entry.cap.sizeBytes);
       }
     }
     if (given.length === 0) {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { hasCode } from '../../src/base/errors.ts';
 import type { TreePath } from '../../src/base/path.ts';
 import { showPath } from '../../src/base/path.ts';
+import { openStore } from '../../src/meta/open-store.ts';
 import type { TrashEntry } from '../../src/sync/sync-control.ts';
 import { bytesOf } from '../dirty/make-dirty.ts';
 import { at, dump, get, put } from '../inode/make-tree.ts';
@@ -114,6 +116,27 @@ describe('Trash', () => {
     await scene.tree.remove(at('/a'));
     await scene.sync();
     assert.deepEqual(await shown(scene), ['deleted /a 1001']);
+  });
+
+  test('has what was written at such a name while its removal was on the way, once that is replaced', async () => {
+    await using world = await makeWorld();
+    await using scene = await start(world);
+    await put(scene.tree, '/a', bytesOf(1000));
+    await scene.sync();
+    await scene.tree.move(at('/a'), at('/b'), { overwrite: false });
+    await put(scene.tree, '/a', bytesOf(1001));
+    const { setChildren } = scene.grid;
+    let calls = 0;
+    scene.grid.setChildren = async (...args) => {
+      calls += 1;
+      await setChildren.apply(scene.grid, args);
+      if (calls === 1) {
+        await put(scene.tree, '/a', bytesOf(1002));
+      }
+    };
+    await scene.sync();
+    assert.ok(calls > 1);
+    assert.deepEqual(await shown(scene), ['replaced /a 1001']);
   });
 
   test('keeps versions that were never on the grid, the last three of a name', async () => {
@@ -266,12 +289,59 @@ describe('Trash', () => {
       await world.clock.advance(100);
     }
     await put(scene.tree, '/wanted', bytesOf(1000));
-    assert.equal(await scene.trash.giveUpLocal(1500), true);
+    assert.equal(await scene.trash.giveUpLocal(10_000), true);
     assert.deepEqual(await shown(scene), ['*deleted /c 1000']);
     assert.equal(scene.bodies.ids().length, 2);
     assert.equal(await scene.trash.giveUpLocal(1), true);
     assert.equal(await scene.trash.giveUpLocal(1), false);
     assert.equal(await get(scene.tree, '/wanted'), bytesOf(1000).toString());
+  });
+
+  test('makes room for new files before writers are slowed', async () => {
+    await using world = await makeWorld();
+    await using scene = await Scene.start(world, { keepMs: KEEP_MS, maxDirtyBytes: 100_000 });
+    for (const name of ['/a', '/b', '/c']) {
+      await put(scene.tree, name, bytesOf(20_000), { expectedBytes: 20_000 });
+      await scene.tree.remove(at(name));
+      await world.clock.advance(100);
+    }
+    await put(scene.tree, '/d', bytesOf(20_000), { expectedBytes: 20_000 }); // the clock stands: it would never be slowed to its end
+    assert.deepEqual(await shown(scene), ['*deleted /b 20000', '*deleted /c 20000']);
+  });
+
+  test('is kept in a real store, and shows nothing there', async () => {
+    await using world = await makeWorld();
+    const key = Buffer.alloc(32, 9);
+    const open = (): ReturnType<typeof openStore> =>
+      openStore({ file: world.folder.file('local.sqlite'), key, mountId: 'mount' });
+    {
+      const store = await open();
+      {
+        await using scene = await start({ ...world, store });
+        await put(scene.tree, '/on the grid', bytesOf(1000));
+        await scene.sync();
+        await scene.tree.remove(at('/on the grid'));
+        await put(scene.tree, '/local', 'never sent');
+        await scene.tree.remove(at('/local'));
+        await scene.sync();
+        await scene.pass(2_000);
+      }
+      await store.close();
+    }
+    const bytes = (await readFile(world.folder.file('local.sqlite'))).toString('latin1');
+    assert.ok(bytes.includes('trash/'));
+    assert.ok(!bytes.includes('on the grid') && !bytes.includes('URI:CHK'));
+    const store = await open();
+    {
+      await using scene = await start({ ...world, store });
+      assert.deepEqual(await shown(scene), ['*deleted /local 10', 'deleted /on the grid 1000']);
+      for (const { id } of await entries(scene)) {
+        await scene.trash.restore(id);
+      }
+      await scene.sync();
+      assert.deepEqual(Object.keys(await dump(scene.tree)).sort(), ['/local', '/on the grid']);
+    }
+    await store.close();
   });
 
   test('discards edits with a copy, or without one', async () => {

@@ -12,6 +12,7 @@ import { Stands } from '../../src/edits/stands.ts';
 import { GridTree } from '../../src/inode/grid-tree.ts';
 import { ListingStore } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
+import type { MetaStore } from '../../src/meta/meta-store.ts';
 import { randomId } from '../../src/seal/random.ts';
 import { BodyKeeper } from '../../src/sync/body-keeper.ts';
 import { Recovery } from '../../src/sync/recover.ts';
@@ -30,7 +31,7 @@ import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder
 export interface World {
   readonly folder: TemporaryFolder;
   readonly grid: MemoryGrid;
-  readonly store: MapMetaStore;
+  readonly store: MetaStore;
   readonly rootCap: string;
   readonly clock: ManualClock;
 }
@@ -39,11 +40,12 @@ export interface SceneOptions {
   readonly isStoreKnown?: boolean;
   /** Default: the trash keeps nothing. */
   readonly keepMs?: number;
+  readonly maxDirtyBytes?: number;
 }
 
 export const REST_MS = 5_000;
 
-export async function makeWorld(): Promise<World & AsyncDisposable> {
+export async function makeWorld(): Promise<World & AsyncDisposable & { readonly store: MapMetaStore }> {
   const folder = await temporaryFolder();
   const clock = new ManualClock();
   const grid = new MemoryGrid(clock);
@@ -62,7 +64,7 @@ export async function makeWorld(): Promise<World & AsyncDisposable> {
 export class Scene implements AsyncDisposable {
   readonly clock: ManualClock;
   readonly grid: MemoryGrid;
-  readonly store: MapMetaStore;
+  readonly store: MetaStore;
   readonly records: SealedRecords;
   readonly pending: PendingEdits;
   readonly landed: Landed;
@@ -82,7 +84,14 @@ export class Scene implements AsyncDisposable {
     const { clock, store, folder } = world;
     const { log, lines } = logLines();
     const records = new SealedRecords(store, plainCodec);
-    const bodies = await makeDirty(folder.path, { clock, log, isFsynced: false });
+    let scene: Scene | undefined;
+    const bodies = await makeDirty(folder.path, {
+      clock,
+      log,
+      isFsynced: false,
+      maxBytes: options.maxDirtyBytes,
+      giveUp: async (bytes) => (await scene?.trash.giveUpLocal(bytes)) ?? false,
+    });
     const cache = await BlockCache.open({
       folder: folder.path,
       key: Buffer.alloc(32, 3),
@@ -105,7 +114,8 @@ export class Scene implements AsyncDisposable {
       landed: await Landed.open(records),
       stands: await Stands.open(records),
     };
-    return new Scene(parts);
+    scene = new Scene(parts);
+    return scene;
   }
 
   private constructor(
