@@ -9,6 +9,7 @@ import { ScratchSpace } from './cache/scratch-space.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
+import { SealedRecords } from './edits/sealed-records.ts';
 import { hasEmbeddedRoot } from './embedded-root.ts';
 import { startControl } from './http/control.ts';
 import { startFront } from './http/front.ts';
@@ -22,8 +23,9 @@ import { rootFolderOf, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
 import { openGrid, openNode, rememberNode, requireNode } from './open-grid.ts';
+import { makeBodyKeeper, makeSyncer, openWriteBack } from './open-write-back.ts';
 import { randomFraction } from './seal/random.ts';
-import { sealedEdits, sealedWriteCaps } from './sealed-edits.ts';
+import { BackControl } from './sync/back-control.ts';
 import { drain } from './sync/drain.ts';
 import type { SyncControl } from './sync/sync-control.ts';
 import { ThroughControl } from './sync/through-control.ts';
@@ -31,6 +33,7 @@ import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/
 import { Accounts } from './webdav/accounts.ts';
 import { DavServer, type Principal } from './webdav/dav-server.ts';
 import { LockTable } from './webdav/locks.ts';
+import { sealedWriteCaps, writersSecrets } from './writers-secrets.ts';
 
 export interface App extends AsyncDisposable {
   /** Where it listens, `http://127.0.0.1:8080/` each. */
@@ -124,17 +127,15 @@ interface Mount {
   readonly tree: GridTree;
   readonly keeper: CacheKeeper;
   readonly sync: SyncControl;
+  /** From now on what waits is brought to the grid. */
+  readonly startSync: () => void;
 }
 
 /** One root: its stores, its cache and its tree, which does nothing yet. */
 async function openMount(config: Config, { log, clock }: AppParts, closers: Closers): Promise<Mount> {
   const { grid, rootCap, nodeId } = await openGrid(config, { log, clock }, closers);
-  const { cacheRoot, local, shared, writeRefusal } = await openFolder(
-    config,
-    rootCap,
-    { log, clock },
-    closers,
-  );
+  const { opened, ballast } = await openFolder(config, rootCap, { log, clock }, closers);
+  const { cacheRoot, local, shared, writeRefusal } = opened;
   await rememberNode(local, nodeId);
   const cache = await BlockCache.open({
     folder: config.store === 'memory' ? undefined : cacheRoot.folder,
@@ -147,6 +148,10 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
     log,
   });
   closers.add(() => cache.close());
+  const records = new SealedRecords(local, writersSecrets(cacheRoot.writerKey));
+  const makeRoom = (): Promise<boolean> => ballast.release();
+  const parts = { cacheRoot, records, cache, makeRoom, log, clock };
+  const writeBack = await openWriteBack(config, parts, closers);
   const tree = new GridTree({
     grid,
     rootCap,
@@ -155,7 +160,7 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
     mutables: new MutableStore(local, log),
     scratch: await ScratchSpace.open(config.store === 'memory' ? undefined : cacheRoot.folder, log),
     metaBufferBytes: config.metaBufferBytes,
-    edits: new EditStore(local, sealedEdits(cacheRoot.writerKey)),
+    edits: new EditStore(records),
     clock,
     log,
     random: randomFraction,
@@ -164,18 +169,41 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
     isSoleWriter: config.isSoleWriter,
     isReadOnly: config.isReadOnly,
     writeRefusal,
+    local: writeBack,
   });
   closers.add(() => tree.stop());
   const keeper = tree.cacheKeeper(new Pins(local, cache));
   closers.add(() => keeper.stop());
+  const refusal = (): string | undefined => writeRefusal?.message;
   const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(rootCap, signal);
-  const sync = new ThroughControl({ askGrid, writeRefusal: writeRefusal?.message, clock });
-  return { folder: cacheRoot.folder, shared, tree, keeper, sync };
+  const through = new ThroughControl({ askGrid, writeRefusal: refusal(), clock });
+  if (writeBack === undefined) {
+    const sync = through;
+    return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync: () => undefined };
+  }
+  const syncParts = { ...parts, grid, tree, writeBack };
+  const syncer = makeSyncer(config, syncParts);
+  closers.add(() => syncer.stop());
+  const bodyKeeper = makeBodyKeeper(syncParts, syncer, writeRefusal === undefined);
+  closers.add(() => bodyKeeper.stop());
+  const startSync = (): void => {
+    syncer.start();
+    inBackground(bodyKeeper.start(), log, 'what an earlier run has left over could not be put away');
+  };
+  const sync = new BackControl({
+    ...writeBack,
+    syncer,
+    trash: through,
+    clock,
+    maxDirtyBytes: config.maxDirtyBytes,
+    writeRefusal: refusal,
+  });
+  return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync };
 }
 
 async function start(config: Config, parts: AppParts, closers: Closers) {
   const { log, clock } = parts;
-  const { folder, shared, tree, keeper, sync } = await openMount(config, parts, closers);
+  const { folder, shared, tree, keeper, sync, startSync } = await openMount(config, parts, closers);
   if (config.nodeUrl === undefined) {
     log.warn(
       { dataDir: config.dataDir },
@@ -183,6 +211,7 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
     );
   }
   keeper.start();
+  startSync();
   inBackground(tree.recover(), log, 'changes of an earlier run could not be brought to the grid');
   inBackground(
     tree.stat([]),
@@ -227,7 +256,7 @@ async function openFolder(
   rootCap: string,
   { log, clock }: AppParts,
   closers: Closers,
-): Promise<RootFolder> {
+): Promise<{ readonly opened: RootFolder; readonly ballast: Ballast }> {
   const root = checkedRoot(rootCap);
   const place = {
     cacheDir: config.cacheDir,
@@ -249,7 +278,7 @@ async function openFolder(
   if (!isInMemory) {
     inBackground(ballast.ensure(), log, 'the ballast can not be made');
   }
-  return opened;
+  return { opened, ballast };
 }
 
 function checkedRoot(rootCap: string) {

@@ -116,6 +116,17 @@ export class BlockCache {
     return new CachedContent(contentKey, sizeBytes, blob, this.#disk?.store, memory, this.counts);
   }
 
+  /** Gives up so many bytes of what can be fetched again, for who needs the disk more; false where nothing is left. */
+  async giveUp(bytes: number): Promise<boolean> {
+    const disk = this.#disk;
+    if (disk === undefined) {
+      return false;
+    }
+    const before = disk.table.bytes;
+    await disk.budget.relieve(bytes, (victim) => disk.store.remove(victim.name));
+    return disk.table.bytes < before;
+  }
+
   /** Contents that are kept; by content key, with their sizes. */
   get pinned(): ReadonlyMap<string, number> {
     return this.#pinned;

@@ -1,22 +1,24 @@
 // One block file on disk: up to 256 blocks of one blob, read and written slot by slot, one at a time for each slot.
 // Which slots are filled is found out from their heads when it is asked, and remembered. What can't be opened as the
 // right block becomes a hole again.
-import { constants, type Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FsError, hasCode, internalError, systemCode } from '../base/errors.ts';
-import { KeyedMutex } from '../base/limiter.ts';
+import { allocatedBytesOf } from './allocated-bytes.ts';
+import { type SlotTurn, SlotTurns } from './slot-turns.ts';
 import {
   type BlockName,
   FILE_BLOCKS,
   HEAD_BYTES,
   openSlot,
-  PAGE_BYTES,
+  RUN_BLOCKS,
   readHead,
   SLOT_BYTES,
   sealSlot,
   slotOffset,
 } from './slots.ts';
+import type { SpareBuffers } from './spare-buffers.ts';
 
 /** Blocks of a blob as one file has them. */
 export interface BlockFileOptions {
@@ -33,14 +35,21 @@ export interface BlockFileOptions {
 /** What a disk can say about a slot. */
 export type Found = { readonly block: Buffer } | 'absent' | 'bad';
 
+/** Blocks one behind the other, as many as are here; `isBad` where a bad slot ended them. */
+export interface Run {
+  readonly blocks: readonly Buffer[];
+  readonly isBad: boolean;
+}
+
 const UNKNOWN = 0;
 const HOLE = 1;
 const FILLED = 2;
 const EMPTY_HEAD = Buffer.alloc(HEAD_BYTES);
+const NO_RUN: Run = { blocks: [], isBad: false };
 
 export class BlockFile {
   readonly #options: BlockFileOptions;
-  readonly #turns = new KeyedMutex();
+  readonly #turns = new SlotTurns();
   #handle: FileHandle | undefined;
   #isWritable = false;
   #opening: Promise<void> | undefined;
@@ -64,33 +73,67 @@ export class BlockFile {
     return await this.#isFilled(index);
   }
 
+  /** As `readRun`, of one block. */
+  async read(index: number, isRepair = true): Promise<Found> {
+    const { blocks, isBad } = await this.readRun(index, index + 1, isRepair);
+    const [block] = blocks;
+    return block === undefined ? (isBad ? 'bad' : 'absent') : { block };
+  }
+
   /**
-   * The block, proved to be the one that was sealed. A bad slot becomes a hole where `isRepair` says so. Throws what the
+   * The blocks from `first` on, up to `end` and RUN_BLOCKS of them, each proved to be the one that was sealed; ends before
+   * one that is absent, bad, or in use by another. A bad slot becomes a hole where `isRepair` says so. Throws what the
    * system says when the disk fails.
    */
-  async read(index: number, isRepair = true): Promise<Found> {
-    using _turn = await this.#turn(index);
+  async readRun(first: number, end: number, isRepair = true): Promise<Run> {
+    using turn = await this.#turn(first, Math.min(end, first + RUN_BLOCKS));
     const slots = await this.#opened();
-    if (slots[index % FILE_BLOCKS] === HOLE || this.#handle === undefined) {
-      return 'absent';
+    let wantedEnd = first;
+    while (wantedEnd < turn.end && slots[wantedEnd % FILE_BLOCKS] !== HOLE) {
+      wantedEnd += 1;
+    }
+    if (wantedEnd === first || this.#handle === undefined) {
+      return NO_RUN;
     }
     const { spare } = this.#options;
     const buffer = spare.take();
     try {
-      const { bytesRead } = await this.#handle.read(buffer, 0, SLOT_BYTES, slotOffset(index));
-      const block = openSlot(this.#options.key, this.#name(index), buffer.subarray(0, bytesRead));
-      slots[index % FILE_BLOCKS] = block === undefined ? HOLE : FILLED;
-      return block === undefined ? 'absent' : { block };
+      const bytes = (wantedEnd - first) * SLOT_BYTES;
+      const { bytesRead } = await this.#handle.read(buffer, 0, bytes, slotOffset(first));
+      return await this.#openRun(first, wantedEnd, buffer.subarray(0, bytesRead), isRepair);
+    } finally {
+      spare.giveBack(buffer);
+    }
+  }
+
+  async #openRun(first: number, end: number, bytes: Buffer, isRepair: boolean): Promise<Run> {
+    const blocks: Buffer[] = [];
+    for (let index = first; index < end; index += 1) {
+      const at = (index - first) * SLOT_BYTES;
+      const found = this.#openSlot(index, bytes.subarray(at, at + SLOT_BYTES));
+      if (found === 'bad' && isRepair) {
+        await this.#erase(index);
+      }
+      if (typeof found === 'string') {
+        return { blocks, isBad: found === 'bad' };
+      }
+      blocks.push(found);
+    }
+    return { blocks, isBad: false };
+  }
+
+  #openSlot(index: number, bytes: Buffer): Buffer | 'absent' | 'bad' {
+    try {
+      const block = openSlot(this.#options.key, this.#name(index), bytes);
+      if (this.#slots) {
+        this.#slots[index % FILE_BLOCKS] = block === undefined ? HOLE : FILLED;
+      }
+      return block ?? 'absent';
     } catch (error) {
       if (!hasCode(error, 'corrupt')) {
         throw error;
       }
-      if (isRepair) {
-        await this.#erase(index);
-      }
       return 'bad';
-    } finally {
-      spare.giveBack(buffer);
     }
   }
 
@@ -141,12 +184,13 @@ export class BlockFile {
     await handle?.close();
   }
 
-  async #turn(index: number): Promise<Disposable> {
+  async #turn(first: number, end: number = first + 1): Promise<SlotTurn> {
     const { firstIndex } = this.#options;
-    if (index < firstIndex || index >= firstIndex + FILE_BLOCKS) {
-      throw internalError(`block ${index} is not one of this file`);
+    const endIndex = firstIndex + FILE_BLOCKS;
+    if (first < firstIndex || first >= endIndex) {
+      throw internalError(`block ${first} is not one of this file`);
     }
-    return await this.#turns.take(String(index));
+    return await this.#turns.take(first, Math.min(end, endIndex));
   }
 
   /** What is known of the slots. A file that isn't there has none that is filled. */
@@ -237,36 +281,6 @@ export class BlockFile {
   #name(index: number): BlockName {
     return { blobId: this.#options.blobId, index };
   }
-}
-
-/** Allocating 132 KiB for each block that is read costs about a third as much as opening it. */
-export class SpareBuffers {
-  readonly #spare: Buffer[] = [];
-
-  take(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(SLOT_BYTES);
-  }
-
-  giveBack(buffer: Buffer): void {
-    if (this.#spare.length < MAX_SPARE) {
-      this.#spare.push(buffer);
-    }
-  }
-}
-
-const MAX_SPARE = 16;
-
-const SECTOR_BYTES = 512;
-/** ext4 keeps so many runs of pages in the inode; for more it takes a page, and only when it writes them out. */
-const INODE_RUNS = 4;
-
-/**
- * `st_blocks` is the truth, also for sparse files; some file systems say 0 for what they keep in the inode. A file of many
- * slots counts a page more than it says, so that what is not written out yet doesn't count too little.
- */
-export function allocatedBytesOf({ blocks, size }: Stats): number {
-  const now = blocks > 0 ? blocks * SECTOR_BYTES : Math.min(size, PAGE_BYTES);
-  return size > INODE_RUNS * SLOT_BYTES ? now + PAGE_BYTES : now;
 }
 
 /** On a disk that is for reading only, blocks are still read. */

@@ -12,13 +12,14 @@ import type { Clock } from '../base/clock.ts';
 import { systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { rangeLength } from '../base/ranges.ts';
-import { BlockFile, SpareBuffers } from './block-file.ts';
+import { BlockFile, type Run } from './block-file.ts';
 import type { Blob, BlockNames } from './block-names.ts';
 import type { Counts } from './counts.ts';
 import type { DiskBudget } from './disk-budget.ts';
-import type { FileEntry, FileTable } from './file-table.ts';
+import { type FileEntry, type FileTable, hold } from './file-table.ts';
 import { OpenFiles } from './open-files.ts';
-import { FILE_BLOCKS, PAGE_BYTES, pagesBytes } from './slots.ts';
+import { FILE_BLOCKS, PAGE_BYTES, pagesBytes, RUN_BLOCKS, SLOT_BYTES } from './slots.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 
 export interface BlockStoreParts {
   readonly folder: string;
@@ -40,7 +41,7 @@ const TOUCH_EVERY_MS = 3_600_000;
 export class BlockStore {
   readonly #parts: BlockStoreParts;
   readonly #open: OpenFiles;
-  readonly #spare = new SpareBuffers();
+  readonly #spare = new SpareBuffers(RUN_BLOCKS * SLOT_BYTES);
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: BlockStoreParts) {
@@ -56,30 +57,29 @@ export class BlockStore {
 
   /** The block; undefined where it isn't here, or not as it was sealed. */
   async read(blob: Blob, index: number): Promise<Buffer | undefined> {
-    const entry = this.#entryOf(blob, index);
+    return (await this.readRun(blob, index, index + 1))[0];
+  }
+
+  /** The blocks from `first` on, before `end`, that are here one behind the other and can be read at once; none where `first` isn't. */
+  async readRun(blob: Blob, first: number, end: number): Promise<readonly Buffer[]> {
+    const entry = this.#entryOf(blob, first);
     if (entry === undefined) {
-      return undefined;
+      return NO_BLOCKS;
     }
     try {
       using _hold = hold(entry);
-      const found = await this.inFile(blob, index, async (file) => {
-        const its = await file.read(index);
+      const { blocks, isBad } = await this.inFile(blob, first, async (file) => {
+        const run = await file.readRun(first, end);
         this.#parts.table.setBytes(entry, file.allocatedBytes); // 0 when somebody took it away
-        const wantedBytes = rangeLength(rangeOfBlock(index, blob.sizeBytes));
-        if (typeof its === 'object' && its.block.length !== wantedBytes) {
-          await file.drop(index);
-          return 'bad';
-        }
-        return its;
+        return await fitting(blob, first, run, file);
       });
-      if (found === 'bad') {
+      if (isBad) {
         this.dropped(entry.name, 1);
       }
-      if (typeof found === 'string') {
-        return undefined;
+      if (blocks.length > 0) {
+        this.#used(entry, blocks.length);
       }
-      this.#used(entry);
-      return found.block;
+      return blocks;
     } catch (error) {
       this.#parts.counts.add('diskErrors');
       this.#parts.log.error(
@@ -87,9 +87,11 @@ export class BlockStore {
         'a block file could not be read: it is given up',
       );
       await this.#giveUp(entry);
-      return undefined;
+      return NO_BLOCKS;
     } finally {
-      await this.#tidy(entry);
+      if (entry.bytes === 0) {
+        await this.#tidy(entry);
+      }
     }
   }
 
@@ -261,9 +263,9 @@ export class BlockStore {
     }
   }
 
-  #used(entry: FileEntry): void {
+  #used(entry: FileEntry, blocks: number): void {
     const { clock } = this.#parts;
-    entry.uses += 1;
+    entry.uses += blocks;
     entry.lastUsedMs = clock.monotonicMs();
     if (entry.lastUsedMs - entry.notedMs >= TOUCH_EVERY_MS) {
       entry.notedMs = entry.lastUsedMs;
@@ -289,15 +291,17 @@ function isFull(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'no-space';
 }
 
-const NOTHING_HELD: Disposable = { [Symbol.dispose]: () => undefined };
-
-function hold(entry: FileEntry): Disposable {
-  let isHeld = true;
-  entry.holds += 1;
-  return {
-    [Symbol.dispose]: () => {
-      entry.holds -= Number(isHeld);
-      isHeld = false;
-    },
-  };
+/** The run up to the first block that is not as long as it has to be: that one is dropped. */
+async function fitting(blob: Blob, first: number, run: Run, file: BlockFile): Promise<Run> {
+  const at = run.blocks.findIndex(
+    ({ length }, n) => length !== rangeLength(rangeOfBlock(first + n, blob.sizeBytes)),
+  );
+  if (at < 0) {
+    return run;
+  }
+  await file.drop(first + at);
+  return { blocks: run.blocks.slice(0, at), isBad: true };
 }
+
+const NO_BLOCKS: readonly Buffer[] = [];
+const NOTHING_HELD: Disposable = { [Symbol.dispose]: () => undefined };

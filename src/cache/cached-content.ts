@@ -5,6 +5,8 @@ import type { Blob } from './block-names.ts';
 import type { BlockStore } from './block-store.ts';
 import type { Counts } from './counts.ts';
 
+const NO_BLOCKS: readonly Buffer[] = [];
+
 /** One content's blocks, wherever they are. */
 export class CachedContent {
   readonly key: string;
@@ -41,16 +43,37 @@ export class CachedContent {
 
   /** The block, from memory or disk; undefined where it has to be fetched. Never other bytes, never an error. */
   async read(index: number): Promise<Buffer | undefined> {
-    const known = this.atHand(index);
-    if (known !== undefined || this.#store === undefined || this.#blob === undefined) {
+    return (await this.readRun(index, index + 1))[0];
+  }
+
+  /** The blocks from `first` on, before `end`, that are had at once: as many as lie in memory, or one read of the disk gives. */
+  async readRun(first: number, end: number): Promise<readonly Buffer[]> {
+    const known = this.#memory === undefined ? NO_BLOCKS : this.#runAtHand(first, end);
+    if (known.length > 0 || this.#store === undefined || this.#blob === undefined) {
       return known;
     }
-    const block = await this.#store.read(this.#blob, index);
-    if (block !== undefined) {
-      this.#counts.add('hits');
-      this.#memory?.set(this.#memoryKey(index), block);
+    const blocks = await this.#store.readRun(this.#blob, first, end);
+    if (blocks.length > 0) {
+      this.#counts.add('hits', blocks.length);
+      if (this.#memory !== undefined) {
+        for (const [n, block] of blocks.entries()) {
+          this.#memory.set(this.#memoryKey(first + n), block);
+        }
+      }
     }
-    return block;
+    return blocks;
+  }
+
+  #runAtHand(first: number, end: number): readonly Buffer[] {
+    const blocks: Buffer[] = [];
+    for (let index = first; index < end; index += 1) {
+      const block = this.atHand(index);
+      if (block === undefined) {
+        break;
+      }
+      blocks.push(block);
+    }
+    return blocks;
   }
 
   /** Whether the block seems to be here; reading it may tell otherwise. */

@@ -119,6 +119,18 @@ export class FileTable {
   }
 }
 
+/** Stands against giving the file up until disposed. */
+export function hold(entry: FileEntry): Disposable {
+  let isHeld = true;
+  entry.holds += 1;
+  return {
+    [Symbol.dispose]: () => {
+      entry.holds -= Number(isHeld);
+      isHeld = false;
+    },
+  };
+}
+
 function lowest(entries: readonly FileEntry[], cost: FetchCost, nowMs: number): FileEntry | undefined {
   let found: FileEntry | undefined;
   let worth = Number.POSITIVE_INFINITY;

@@ -6,7 +6,7 @@ import { replaceFile } from '../base/atomic-file.ts';
 import { type Clock, yieldToLoop } from '../base/clock.ts';
 import { FsError, systemCode } from '../base/errors.ts';
 import { randomId } from '../seal/random.ts';
-import { allocatedBytesOf } from './block-file.ts';
+import { allocatedBytesOf } from './allocated-bytes.ts';
 import type { FileTable } from './file-table.ts';
 import { FORMAT_VERSION } from './slots.ts';
 

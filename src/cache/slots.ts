@@ -24,6 +24,8 @@ export const FILE_BLOCKS = 256;
 export const PAGE_BYTES = 4096;
 export const SLOT_BYTES: number = 33 * PAGE_BYTES;
 export const HEAD_BYTES = 60;
+/** Neighbouring slots that are read by one call; the memory that a reader needs depends on it. */
+export const RUN_BLOCKS = 4;
 export const BLOB_ID_BYTES = 16;
 
 const MAGIC = Buffer.from('TWB');

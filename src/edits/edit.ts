@@ -38,6 +38,8 @@ export interface Edit extends EditPlace {
    * had there, since a racing writer may bring it back, and a call that was never answered may still put it there.
    */
   readonly bases: readonly string[];
+  /** What stood there, where this is the second half of a move. */
+  readonly replaces?: Pick<SeenChild, 'kind' | 'writeCap' | 'readCap'>;
   /** This edit waits until that one is done, and falls with it: a MOVE links before it unlinks. */
   readonly after?: EditPlace;
 }
@@ -57,6 +59,11 @@ const MAX_BASES = 8;
 export function basesOf(fingerprints: readonly string[]): readonly string[] {
   const all = [...new Set(fingerprints)];
   return all.length <= MAX_BASES ? all : [...all.slice(0, 2), ...all.slice(2 - MAX_BASES)];
+}
+
+/** One text for one place. */
+export function placeKey({ dirId, name }: EditPlace): string {
+  return `${dirId}/${name}`;
 }
 
 export function samePlace(a: EditPlace, b: EditPlace): boolean {

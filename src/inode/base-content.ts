@@ -7,8 +7,10 @@ import type { OpenedFile } from './file-inode.ts';
 import type { BaseContent } from './open-inode.ts';
 
 export function baseContentOf(file: OpenedFile, sizeBytes: number): BaseContent {
+  const hold = file.hold?.();
   return {
     sizeBytes,
+    release: () => hold?.[Symbol.dispose](),
     readBlock: async (index, signal) => {
       const range = rangeOfBlock(index, sizeBytes);
       const block = (await file.here(range)) ?? (await buffer(await file.read(range, signal)));

@@ -1,5 +1,5 @@
-// The bytes of a range as a stream, made of blocks wherever they come from. A few blocks ahead are asked for while the
-// client takes the last: a disk and a socket work side by side. Memory: four blocks and what the stream buffers.
+// The bytes of a range as a stream, made of blocks wherever they come from. The next few are asked for while the client
+// takes the last: a disk and a socket work side by side. Memory: two runs of blocks and what the stream buffers.
 import { Readable } from 'node:stream';
 import { blocksTouching, rangeOfBlock } from '../base/blocks.ts';
 import { FsError } from '../base/errors.ts';
@@ -8,27 +8,29 @@ import type { Interest } from './download.ts';
 
 export interface BlockSource {
   readonly sizeBytes: number;
-  /** The block, from wherever it is had soonest. */
-  block(index: number, interest: Interest): Promise<Buffer>;
+  /** Block `first`, from wherever it is had soonest, and those behind it, before `end`, that come with it. */
+  blocks(first: number, end: number, interest: Interest): Promise<readonly Buffer[]>;
   /** `interest` has moved on. */
   moved(interest: Interest): void;
   /** It wants nothing more: because it has all (`isDone`), or because the client has gone. */
   left(interest: Interest, isDone: boolean): void;
 }
 
-const AHEAD = 4;
+type Blocks = readonly Buffer[];
 
 export class BlockReader extends Readable {
   readonly #source: BlockSource;
   readonly #range: ByteRange;
   readonly #interest: Interest;
   readonly #endBlock: number;
-  readonly #asked: Array<Promise<Buffer>> = [];
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => {
     this.destroy(new FsError('aborted', 'no longer wanted', { op: 'read', cause: this.#signal?.reason }));
   };
-  #nextToAsk: number;
+  /** What has come and is not pushed yet. */
+  #come: Blocks = [];
+  #pushed = 0;
+  #asked: Promise<Blocks> | undefined;
   #isPumping = false;
   #isDone = false;
 
@@ -40,7 +42,6 @@ export class BlockReader extends Readable {
     this.#signal = signal;
     const blocks = blocksTouching(range);
     this.#interest = { position: blocks.start, until: Math.max(blocks.end, wantedUntil), isOver: false };
-    this.#nextToAsk = blocks.start;
     this.#endBlock = blocks.end;
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -63,8 +64,7 @@ export class BlockReader extends Readable {
 
   async #pump(): Promise<void> {
     for (let mayPush = true; mayPush && !this.destroyed; ) {
-      this.#ask();
-      const block = await this.#asked.shift();
+      const block = this.#come[this.#pushed] ?? (await this.#next());
       if (this.destroyed) {
         return;
       }
@@ -73,19 +73,31 @@ export class BlockReader extends Readable {
         this.push(null);
         return;
       }
-      mayPush = this.push(this.#cut(block));
+      const bytes = this.#cut(block);
+      this.#pushed += 1;
       this.#interest.position += 1;
+      mayPush = this.push(bytes);
       this.#source.moved(this.#interest);
     }
     this.#isPumping = false;
   }
 
-  #ask(): void {
-    while (this.#nextToAsk < this.#endBlock && this.#asked.length < AHEAD) {
-      const asked = this.#source.block(this.#nextToAsk, this.#interest);
-      asked.catch(() => undefined); // told when its turn comes
-      this.#asked.push(asked);
-      this.#nextToAsk += 1;
+  /** The next block, with those that come with it; undefined behind the last. */
+  async #next(): Promise<Buffer | undefined> {
+    if (this.#asked === undefined) {
+      this.#ask(this.#interest.position);
+    }
+    this.#come = (await this.#asked) ?? [];
+    this.#pushed = 0;
+    this.#asked = undefined;
+    this.#ask(this.#interest.position + this.#come.length);
+    return this.#come[0];
+  }
+
+  #ask(first: number): void {
+    if (first < this.#endBlock && !this.destroyed) {
+      this.#asked = this.#source.blocks(first, this.#endBlock, this.#interest);
+      this.#asked.catch(() => undefined); // told when its turn comes
     }
   }
 

@@ -52,24 +52,21 @@ export class Content implements BlockSource {
 
   /** The bytes in one piece, if they are few and all are here. */
   async here(range: ByteRange): Promise<Buffer | undefined> {
-    const { cached } = this.#parts;
     const { start: first, end } = blocksTouching(range);
     if (end - first > MAX_BLOCKS_AT_ONCE || end === first) {
       return undefined;
     }
-    const asked: Array<Buffer | undefined | Promise<Buffer | undefined>> = [];
-    for (let index = first; index < end; index += 1) {
-      asked.push(cached.atHand(index) ?? cached.read(index));
-    }
     const parts: Buffer[] = [];
-    let at = first * BLOCK_BYTES;
-    for (const one of asked) {
-      const block = await one;
-      if (block === undefined) {
-        return undefined; // reading never rejects, so the others need nobody
+    for (let next = first; next < end; ) {
+      const run = await this.#parts.cached.readRun(next, end);
+      if (run.length === 0) {
+        return undefined;
       }
-      parts.push(block.subarray(Math.max(0, range.start - at), range.end - at));
-      at += BLOCK_BYTES;
+      for (const block of run) {
+        const at = next * BLOCK_BYTES;
+        parts.push(block.subarray(Math.max(0, range.start - at), range.end - at));
+        next += 1;
+      }
     }
     this.#wantedUntil(range);
     const [only] = parts;
@@ -86,18 +83,21 @@ export class Content implements BlockSource {
     return new BlockReader(this, range, wantedUntil, signal);
   }
 
-  async block(index: number, interest: Interest): Promise<Buffer> {
+  async blocks(index: number, end: number, interest: Interest): Promise<readonly Buffer[]> {
     const { cached, cache } = this.#parts;
     for (;;) {
       if (interest.isOver || this.#isStopped) {
         throw new FsError('aborted', 'no longer wanted', { op: 'read' }); // nobody would end what is begun here
       }
-      const passing = this.#follow(index, interest) ?? (await this.#join(index, interest));
+      const isAny = this.#downloads.size > 0;
+      const passing = isAny
+        ? (this.#follow(index, interest) ?? (await this.#join(index, interest)))
+        : undefined;
       if (passing !== undefined) {
-        return passing;
+        return [passing];
       }
-      const known = await cached.read(index);
-      if (known !== undefined) {
+      const known = await cached.readRun(index, end);
+      if (known.length > 0) {
         return known;
       }
       // While the disk was looked at, others may have begun what we want, or the reader has gone.

@@ -3,9 +3,11 @@
 import type { Readable } from 'node:stream';
 import { blockCountOf, rangeOfBlock } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
+import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
+import { identityOf, parseCap } from '../tahoe/caps.ts';
 import type { Grid } from '../tahoe/grid.ts';
 import { Content } from './content.ts';
 import { type VersionSource, Versions } from './versions.ts';
@@ -66,6 +68,15 @@ export class Contents {
   /** Streams a range of an immutable content; fails rather than ends early. */
   read(source: ContentSource, range: ByteRange, signal?: AbortSignal): Readable {
     return this.of(source).read(range, signal);
+  }
+
+  /** What an immutable file's cap says of its content. */
+  sourceOf(readCap: string): ContentSource {
+    const cap = parseCap(readCap);
+    if (cap.kind !== 'chk') {
+      throw new FsError('bad-cap', 'the cap does not name an immutable file');
+    }
+    return { key: identityOf(cap), cap: cap.text, sizeBytes: cap.sizeBytes, notedSha256: undefined };
   }
 
   of(source: ContentSource): Content {

@@ -4,12 +4,12 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { WantedChild } from '../edits/edit.ts';
-import { parseCap, readOnlyText } from '../tahoe/caps.ts';
-import type { Child, Grid } from '../tahoe/grid.ts';
+import { parseCap } from '../tahoe/caps.ts';
+import type { Child } from '../tahoe/grid.ts';
 import { timesOf } from './edge.ts';
 import type { Files } from './file-inode.ts';
-import { childrenOf, enter, type WalkedDir, type Walker, type WalkOptions } from './locate.ts';
-import { sendBody } from './upload.ts';
+import { childrenOf, enter, type Place, type WalkedDir, type Walker, type WalkOptions } from './locate.ts';
+import type { Maker } from './maker.ts';
 import { wantedAgain, wantedDirectory, wantedFile } from './wanted.ts';
 
 /** Entries one COPY may make: a bound for trees that dirnodes at several places blow up. */
@@ -17,10 +17,12 @@ const MAX_ENTRIES = 1_000_000;
 
 export interface CopyContext {
   readonly walker: Walker;
-  readonly grid: Grid;
+  readonly maker: Maker;
   readonly files: Files;
   readonly clock: Clock;
   readonly walk: WalkOptions;
+  /** Write caps of the directories that were made so far. */
+  readonly made: string[];
 }
 
 /** Counts the entries of one copy. */
@@ -59,7 +61,7 @@ async function copyEntry(
   }
   const cap = child.writeCap ?? child.readCap;
   if (child.kind === 'file' && cap !== undefined && parseCap(cap).kind === 'mutable') {
-    return await copyBytes(context, child);
+    return await copyBytes(context, { parent: from, name, child }, child);
   }
   // What only the read cap opens by this way must not become writable by being copied.
   return wantedAgain(from.isWritable ? child : { ...child, writeCap: undefined });
@@ -78,21 +80,18 @@ async function madeDirectory(
   context: CopyContext,
   children: ReadonlyMap<string, WantedChild>,
 ): Promise<WantedChild> {
-  const writeCap = await context.grid.makeDirectory(children, context.walk.signal);
-  return wantedDirectory(writeCap, readOnlyText(parseCap(writeCap)), context.clock.now());
+  const { writeCap, readCap } = await context.maker.directory(children, context.walk.signal);
+  context.made.push(writeCap);
+  return wantedDirectory(writeCap, readCap, context.clock.now());
 }
 
-async function copyBytes(context: CopyContext, child: Child): Promise<WantedChild> {
+async function copyBytes(context: CopyContext, place: Place, child: Child): Promise<WantedChild> {
   const facts = await context.files.facts(child);
   const sizeBytes = facts.sizeBytes ?? 0;
   const bytes = await context.files.read(child, { start: 0, end: sizeBytes }, context.walk.signal);
-  const stored = await sendBody(bytes, { expectedBytes: sizeBytes }, (body) =>
-    context.grid.upload(body, context.walk.signal),
-  );
   const { modifiedAtMs } = timesOf(child.metadata, facts.mark);
-  return wantedFile(
-    stored.result,
-    { sha256: stored.sha256, modifiedAtMs, contentType: facts.mark?.y },
-    child,
-  );
+  const about = { modifiedAtMs, contentType: facts.mark?.y };
+  const { signal } = context.walk;
+  const stored = await context.maker.file(bytes, { ...about, place, expectedBytes: sizeBytes, signal });
+  return wantedFile(stored.result, { ...about, sha256: stored.sha256 }, child);
 }

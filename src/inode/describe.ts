@@ -4,7 +4,6 @@ import { type EdgeTimes, markOf, type OurMark, timesOf } from './edge.ts';
 import type { FileFacts } from './file-inode.ts';
 import type { WalkedDir } from './locate.ts';
 import type { DeadProperty, Resource } from './tree.ts';
-import { identityOfChild } from './wanted.ts';
 
 const NO_PROPERTIES: readonly DeadProperty[] = [];
 
@@ -35,7 +34,7 @@ export function describeChild(at: WalkedDir, name: string, child: Child, facts: 
   const isFile = child.kind === 'file';
   const mark = isFile ? facts.mark : markOf(child.metadata);
   const identity =
-    child.kind === 'directory' || child.writeCap !== undefined ? identityOfChild(child) : undefined;
+    child.kind === 'directory' || child.writeCap !== undefined ? at.dirs.idOfChild(child) : undefined;
   return {
     kind: child.kind,
     name,

@@ -10,12 +10,15 @@ import { raceAbort } from '../base/race-abort.ts';
 import { type DirnodePort, DirnodeWriter, type SentWrite } from '../edits/dirnode-write.ts';
 import type { SeenChild, WantedChild } from '../edits/edit.ts';
 import type { EditStore } from '../edits/edit-store.ts';
+import type { Landed } from '../edits/landed.ts';
+import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirnodeState } from '../edits/unproved.ts';
 import type { Child, Grid, Listing } from '../tahoe/grid.ts';
 import { tokenOf } from './edge.ts';
 import { sequenceNumber, writesBetween } from './labels.ts';
 import type { ListingSaver, Savable } from './listing-saver.ts';
 import type { ListingStore, Saved } from './listing-store.ts';
+import { Overlaid } from './overlaid.ts';
 import { isRolledBack } from './rollback.ts';
 import type { Slowness } from './slowness.ts';
 import { OWN_BYTES, weightOf } from './weight.ts';
@@ -34,9 +37,15 @@ export interface DirContext {
   /** Where listings outlive the process; undefined where they don't. */
   readonly listings: ListingStore | undefined;
   readonly saver: ListingSaver;
+  /** Changes that the grid has not yet are shown over every listing; undefined where there are none. */
+  readonly pending: PendingEdits | undefined;
+  /** Which of the grid's directories were made here. */
+  readonly landed: Landed | undefined;
   /** A directory takes so much more memory than before, or less. */
   readonly onWeight: (dir: DirInode, moreBytes: number) => void;
 }
+
+const NO_CHILDREN: ReadonlyMap<string, Child> = new Map();
 
 /** How long a client with a listing at hand waits for a newer one. */
 const PATIENCE_MS = 1_000;
@@ -60,6 +69,8 @@ export class DirInode implements DirnodePort, Savable {
   #readCap: string;
   #writeCap: string | undefined;
   readonly #isImmutable: boolean;
+  /** Made here, and not on the grid yet: all that is in it is pending. */
+  #isLocal: boolean;
   #snapshot: Snapshot | undefined;
   #refreshing: Promise<Snapshot> | undefined;
   #refreshBeganMs = 0;
@@ -77,13 +88,44 @@ export class DirInode implements DirnodePort, Savable {
 
   constructor(
     context: DirContext,
-    caps: { dirId: string; readCap: string; writeCap: string | undefined; isImmutable: boolean },
+    caps: {
+      dirId: string;
+      readCap: string;
+      writeCap: string | undefined;
+      isImmutable: boolean;
+      isLocal?: boolean;
+    },
   ) {
     this.#context = context;
     this.dirId = caps.dirId;
     this.#readCap = caps.readCap;
     this.#writeCap = caps.writeCap;
     this.#isImmutable = caps.isImmutable;
+    this.#isLocal = caps.isLocal ?? false;
+    if (this.#isLocal) {
+      const listing = { writeCap: caps.writeCap, readCap: caps.readCap, children: NO_CHILDREN };
+      this.#snapshot = { listing, label: undefined, provedAtMs: Number.POSITIVE_INFINITY, isGuess: false };
+      this.#isLoaded = true;
+    }
+  }
+
+  get isLocal(): boolean {
+    return this.#isLocal;
+  }
+
+  /** It is on the grid now, with these children. */
+  landed(
+    caps: { readonly writeCap: string; readonly readCap: string },
+    children: ReadonlyMap<string, WantedChild>,
+  ): void {
+    this.#isLocal = false;
+    this.#writeCap = caps.writeCap;
+    this.#readCap = caps.readCap;
+    const linked = new Map<string, Child>();
+    for (const [name, want] of children) {
+      linked.set(name, linkedNow(want, undefined, this.#context.clock));
+    }
+    this.#keep({ ...caps, children: linked }, undefined, true);
   }
 
   /** Another way to this directory was walked; a write cap found there serves all reads and writes from now on. */
@@ -162,9 +204,27 @@ export class DirInode implements DirnodePort, Savable {
     return this.#snapshot && this.#overlaid(this.#snapshot);
   }
 
+  /** As `childrenAtHand`, of what is in memory: for decisions that nothing may come between. */
+  childrenInMemory(): ReadonlyMap<string, Child> | undefined {
+    return this.#snapshot && this.#overlaid(this.#snapshot);
+  }
+
+  /** What the grid had when it was read last, and what is being written there; undefined where nothing is at hand. */
+  gridChildrenAtHand(): ReadonlyMap<string, Child> | undefined {
+    return this.#snapshot && this.#withUndone(this.#snapshot);
+  }
+
+  /** What the grid has, at most `maxAgeMs` old. */
+  async gridChildren(maxAgeMs: number): Promise<ReadonlyMap<string, Child>> {
+    return this.#withUndone(await this.#provedSnapshot(maxAgeMs));
+  }
+
   /** What was read is read again when it is wanted, and nothing of it stays on disk. Edits stay. */
   async forgetListing(): Promise<void> {
     await this.#loaded();
+    if (this.#isLocal) {
+      return;
+    }
     this.#context.saver.forget(this);
     await this.#saving;
     if (this.#refreshing === undefined) {
@@ -208,12 +268,13 @@ export class DirInode implements DirnodePort, Savable {
 
   /** As `children`, but never older than `maxAgeMs`: for what a write rests on. */
   async provedChildren(maxAgeMs: number): Promise<ReadonlyMap<string, Child>> {
+    return this.#overlaid(await this.#provedSnapshot(maxAgeMs));
+  }
+
+  async #provedSnapshot(maxAgeMs: number): Promise<Snapshot> {
     await this.#loaded();
     const snapshot = this.#snapshot;
-    if (snapshot && this.#isFresh(snapshot, maxAgeMs)) {
-      return this.#overlaid(snapshot);
-    }
-    return this.#overlaid(await this.#refreshShared());
+    return snapshot && this.#isFresh(snapshot, maxAgeMs) ? snapshot : await this.#refreshShared();
   }
 
   async refresh(isProof: boolean): Promise<DirnodeState> {
@@ -473,8 +534,14 @@ export class DirInode implements DirnodePort, Savable {
     return this.#writeCap ?? this.#readCap;
   }
 
-  /** Answered changes that a racing writer has undone are shown all the same: they are being written again. */
   #overlaid(snapshot: Snapshot): ReadonlyMap<string, Child> {
+    const edits = this.#context.pending?.of(this.dirId);
+    const below = this.#withUndone(snapshot);
+    return edits === undefined || edits.size === 0 ? below : new Overlaid(below, edits);
+  }
+
+  /** Answered changes that a racing writer has undone are shown all the same: they are being written again. */
+  #withUndone(snapshot: Snapshot): ReadonlyMap<string, Child> {
     const { children } = snapshot.listing;
     const undone = this.#writer?.undone(this.#stateOf(snapshot)) ?? [];
     if (undone.length === 0) {

@@ -3,7 +3,15 @@
 // long as he does: a dirnode has one writer, so it may never have two objects.
 import { FsError } from '../base/errors.ts';
 import { type Edit, samePlace } from '../edits/edit.ts';
-import { identityOf, isDirectoryCap, parseCap, readOnlyText } from '../tahoe/caps.ts';
+import {
+  type Cap,
+  identityOf,
+  isDirectoryCap,
+  type LocalCap,
+  type LocalDirCap,
+  parseOwnCap,
+  readOnlyText,
+} from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { type DirContext, DirInode } from './dir-inode.ts';
 
@@ -32,29 +40,56 @@ export class DirTable {
     return this.#bytes;
   }
 
-  /** The directory behind a cap, read or write. Throws `bad-cap` for a cap of anything else. */
+  /** The directory behind a cap, read or write, or a local one. Throws `bad-cap` for a cap of anything else. */
   get(capText: string): DirInode {
-    const cap = parseCap(capText);
+    const cap = parseOwnCap(capText);
+    if (cap.kind === 'local-directory') {
+      return this.#local(cap);
+    }
     if (!isDirectoryCap(cap)) {
       throw new FsError('bad-cap', 'the cap does not name a directory');
     }
-    const dirId = identityOf(cap);
+    const dirId = this.#idOf(cap);
     const writeCap = cap.kind === 'mutable' && cap.isWritable ? capText : undefined;
     const known = this.#find(dirId);
     if (known) {
       known.learn(writeCap);
       return known;
     }
-    const dir = new DirInode(this.#context, {
-      dirId,
-      readCap: readOnlyText(cap),
-      writeCap,
-      isImmutable: cap.kind === 'immutable-directory',
-    });
-    this.#alive.set(dirId, new WeakRef(dir));
-    this.#collected.register(dir, dirId);
+    const isImmutable = cap.kind === 'immutable-directory';
+    return this.#add({ dirId, readCap: readOnlyText(cap), writeCap, isImmutable });
+  }
+
+  /** One that was made here: by the grid's caps once it is there. */
+  #local(cap: LocalDirCap): DirInode {
+    const dirId = identityOf(cap);
+    const known = this.#find(dirId);
+    if (known) {
+      return known;
+    }
+    const landed = this.#context.landed?.capsOf(cap.text);
+    return landed === undefined
+      ? this.#add({ dirId, readCap: cap.text, writeCap: cap.text, isImmutable: false, isLocal: true })
+      : this.#add({ dirId, readCap: landed.readCap, writeCap: landed.writeCap, isImmutable: false });
+  }
+
+  #add(caps: ConstructorParameters<typeof DirInode>[1]): DirInode {
+    const dir = new DirInode(this.#context, caps);
+    this.#alive.set(dir.dirId, new WeakRef(dir));
+    this.#collected.register(dir, dir.dirId);
     this.#use(dir);
     return dir;
+  }
+
+  /** The id of what a child is, whatever cap of it one has; undefined for a child without caps. */
+  idOfChild(child: Child): string | undefined {
+    const cap = child.writeCap ?? child.readCap;
+    return cap === undefined ? undefined : this.#idOf(parseOwnCap(cap));
+  }
+
+  #idOf(cap: Cap | LocalCap): string {
+    const identity = identityOf(cap);
+    return this.#context.landed?.dirIdOf(identity) ?? identity;
   }
 
   /**
@@ -86,6 +121,16 @@ export class DirTable {
     await Promise.all([...this.#alive.values()].map((dir) => dir.deref()?.stop()));
   }
 
+  /** One that is in memory, by its id. */
+  find(dirId: string): DirInode | undefined {
+    return this.#find(dirId);
+  }
+
+  /** As `find`, by who does not use it. */
+  peek(dirId: string): DirInode | undefined {
+    return this.#dirs.get(dirId) ?? this.#alive.get(dirId)?.deref();
+  }
+
   /** The same for a child of a listing. Its cap is taken apart once: that is four hashes, on each way of each request. */
   ofChild(child: Child): DirInode {
     const dirId = this.#ids.get(child);
@@ -99,7 +144,7 @@ export class DirTable {
   }
 
   #find(dirId: string): DirInode | undefined {
-    const known = this.#dirs.get(dirId) ?? this.#alive.get(dirId)?.deref();
+    const known = this.peek(dirId);
     if (known) {
       this.#use(known);
     }

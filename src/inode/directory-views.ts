@@ -4,6 +4,7 @@ import type { Child } from '../tahoe/grid.ts';
 import { describeChild } from './describe.ts';
 import type { Files } from './file-inode.ts';
 import type { WalkedDir } from './locate.ts';
+import { Overlaid } from './overlaid.ts';
 import { isMutable } from './overwrite-mutable.ts';
 import type { DirectoryView, Resource } from './tree.ts';
 
@@ -20,13 +21,14 @@ export class DirectoryViews {
   }
 
   async view(self: Resource, at: WalkedDir, children: ReadonlyMap<string, Child>): Promise<DirectoryView> {
-    await this.#askMutableSizes(children);
+    const shown = children instanceof Overlaid ? children.snapshot() : children;
+    await this.#askMutableSizes(shown);
     const files = this.#files;
     return {
       self,
-      childCount: children.size,
+      childCount: shown.size,
       *children() {
-        for (const [name, child] of children) {
+        for (const [name, child] of shown) {
           yield describeChild(at, name, child, files.factsAtHand(child));
         }
       },

@@ -5,10 +5,11 @@ import type { Clock } from '../base/clock.ts';
 import { FsError, isRetryable } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import { SingleFlight } from '../base/single-flight.ts';
-import { type Cap, type ChkCap, identityOf, parseCap } from '../tahoe/caps.ts';
+import { type Cap, type ChkCap, identityOf, parseCap, parseOwnCap } from '../tahoe/caps.ts';
 import type { Child, Grid } from '../tahoe/grid.ts';
 import type { ContentSource, Contents } from './contents.ts';
 import { believedMark, contentHash, etagOfCap, etagOfHash, markOf, type OurMark } from './edge.ts';
+import type { LocalFiles } from './local-files.ts';
 import type { MutableStore } from './mutable-store.ts';
 
 /** What tells one version of a mutable file from another, and how long that version is. */
@@ -36,6 +37,8 @@ export interface OpenedFile {
   here(range: ByteRange): Promise<Buffer | undefined>;
   /** Streams `range`; fails rather than ends early. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
+  /** Its bytes stay until disposed; absent where nobody takes them away. */
+  hold?(): Disposable;
 }
 
 /** Mutable files remembered at once. */
@@ -47,6 +50,7 @@ export class Files {
   readonly #grid: Grid;
   readonly #contents: Contents;
   readonly #mutables: MutableStore | undefined;
+  readonly #local: LocalFiles | undefined;
   readonly #clock: Clock;
   readonly #maxAgeMs: number;
   /** Parsing and hashing a cap takes some 20 us: too long for each of thousands of children at each PROPFIND. */
@@ -63,12 +67,14 @@ export class Files {
     grid: Grid,
     contents: Contents,
     mutables: MutableStore | undefined,
+    local: LocalFiles | undefined,
     clock: Clock,
     maxAgeMs: number,
   ) {
     this.#grid = grid;
     this.#contents = contents;
     this.#mutables = mutables;
+    this.#local = local;
     this.#clock = clock;
     this.#maxAgeMs = maxAgeMs;
   }
@@ -86,7 +92,12 @@ export class Files {
     if (settled) {
       return settled;
     }
-    const cap = parseCap(child.writeCap ?? child.readCap ?? '');
+    const cap = parseOwnCap(child.writeCap ?? child.readCap ?? '');
+    if (cap.kind === 'local-file') {
+      const mark = believedMark(child);
+      const etag = mark?.h === undefined ? undefined : etagOfHash(mark.h);
+      return { sizeBytes: cap.sizeBytes, mark, etag };
+    }
     if (cap.kind === 'chk' || cap.kind === 'lit') {
       const mark = believedMark(child);
       const isNoted = mark?.h !== undefined && this.#contents.isBelieved(cap.text, mark.h);
@@ -134,8 +145,15 @@ export class Files {
     if (known) {
       return known;
     }
-    const cap = parseCap(child.readCap ?? child.writeCap ?? '');
+    const cap = parseOwnCap(child.readCap ?? child.writeCap ?? '');
     switch (cap.kind) {
+      case 'local-file': {
+        const opened = this.#local?.opened(cap);
+        if (opened) {
+          return this.#remembered(child, opened);
+        }
+        throw new FsError('unavailable', 'the file is not on the grid, and its bytes are not known here');
+      }
       case 'lit':
         return this.#remembered(child, {
           here: async ({ start, end }) => cap.data.subarray(start, end),

@@ -3,11 +3,10 @@ import type { Readable } from 'node:stream';
 import { FsError, internalError } from '../base/errors.ts';
 import { showPath, type TreePath } from '../base/path.ts';
 import type { SeenChild, WantedChild } from '../edits/edit.ts';
-import { identityOf, LIT_MAX_BYTES, parseCap } from '../tahoe/caps.ts';
-import type { Child, UploadBody } from '../tahoe/grid.ts';
-import type { Contents } from './contents.ts';
+import type { Child } from '../tahoe/grid.ts';
 import type { Linker } from './linker.ts';
 import type { Place } from './locate.ts';
+import type { Maker } from './maker.ts';
 import {
   isMutable,
   type OverwriteOptions,
@@ -16,12 +15,11 @@ import {
   overwriteMutable,
 } from './overwrite-mutable.ts';
 import type { Changed, WriteOptions } from './tree.ts';
-import { sendBody } from './upload.ts';
 import { wantedFile } from './wanted.ts';
 
 export interface FileWritesParts extends OverwriteParts {
-  readonly contents: Contents;
   readonly linker: Linker;
+  readonly maker: Maker;
 }
 
 /** Says no by throwing to what would be replaced by the file `want`. */
@@ -45,6 +43,7 @@ export class FileWrites {
       if (child?.kind === 'file' && isMutable(child)) {
         return (await this.overwrite(place, child, body, options)).changed;
       }
+      await this.#parts.maker.admit(options.expectedBytes, options.signal);
       options.onAccepted?.();
       const { changed } = await this.store(place, body, options, (current) => {
         if (current?.kind === 'directory') {
@@ -65,14 +64,10 @@ export class FileWrites {
     options: WriteOptions,
     mayReplace: MayReplace,
   ): Promise<{ readonly changed: Changed; readonly child: WantedChild }> {
-    const stored = await sendBody(body, { expectedBytes: options.expectedBytes }, (whole) =>
-      this.#upload(whole, options.signal),
-    );
-    const about = {
-      sha256: stored.sha256,
-      modifiedAtMs: options.modifiedAtMs ?? this.#parts.clock.now(),
-      contentType: options.contentType,
-    };
+    const { expectedBytes, contentType, signal, modifiedAtMs = this.#parts.clock.now() } = options;
+    const file = { place, expectedBytes, contentType, modifiedAtMs, signal };
+    const stored = await this.#parts.maker.file(body, file);
+    const about = { sha256: stored.sha256, modifiedAtMs, contentType };
     let child: WantedChild | undefined;
     const changed = await this.#parts.linker.link(place, options, (current) => {
       const want = wantedFile(stored.result, about, current);
@@ -94,15 +89,5 @@ export class FileWrites {
     options: OverwriteOptions,
   ): Promise<Overwritten> {
     return await overwriteMutable(this.#parts, place, child, body, options);
-  }
-
-  /** A small file is kept here, too: who wrote it reads it next. */
-  async #upload(body: UploadBody, signal: AbortSignal | undefined): Promise<string> {
-    const { grid, contents } = this.#parts;
-    const cap = await grid.upload(body, signal);
-    if ('bytes' in body && body.bytes.length > LIT_MAX_BYTES) {
-      contents.keepSoon(identityOf(parseCap(cap)), body.bytes);
-    }
-    return cap;
   }
 }

@@ -10,11 +10,15 @@ import { SingleFlight } from '../base/single-flight.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import type { ScratchSpace } from '../cache/scratch-space.ts';
 import type { EditStore } from '../edits/edit-store.ts';
-import { parseCap, readOnlyText } from '../tahoe/caps.ts';
+import type { Landed } from '../edits/landed.ts';
+import type { PendingEdits } from '../edits/pending-edits.ts';
+import type { Stands } from '../edits/stands.ts';
 import type { Child, Grid, GridSpace } from '../tahoe/grid.ts';
 import { CacheKeeper } from './cache-keeper.ts';
+import { type Changer, writeThrough } from './changer.ts';
 import { Contents } from './contents.ts';
 import { describeChild, describeRoot, placeIdOf } from './describe.ts';
+import type { DirInode } from './dir-inode.ts';
 import { DirTable } from './dir-table.ts';
 import { DirectoryViews } from './directory-views.ts';
 import { Files } from './file-inode.ts';
@@ -22,7 +26,10 @@ import { FileWrites } from './file-writes.ts';
 import { Linker } from './linker.ts';
 import { ListingSaver } from './listing-saver.ts';
 import type { ListingStore } from './listing-store.ts';
+import { LocalChanges } from './local-changes.ts';
+import { type LocalBytes, LocalFiles } from './local-files.ts';
 import { childrenOf, locate, rootOf, type Walker, walkTo } from './locate.ts';
+import { type BodyStore, GridMaker, LocalMaker, type Maker } from './maker.ts';
 import type { MutableStore } from './mutable-store.ts';
 import { OpenHandles } from './open-handles.ts';
 import type { Pins } from './pins.ts';
@@ -46,7 +53,7 @@ import type {
   Tree,
   WriteOptions,
 } from './tree.ts';
-import { identityOfChild, wantedDirectory } from './wanted.ts';
+import { wantedDirectory } from './wanted.ts';
 
 export interface GridTreeOptions {
   readonly grid: Grid;
@@ -71,6 +78,18 @@ export interface GridTreeOptions {
   readonly isReadOnly: boolean;
   /** With what every change is refused, where one could not be kept safely. */
   readonly writeRefusal?: FsError | undefined;
+  /** For changes that are answered before the grid has them; undefined = they are written through. */
+  readonly local?: LocalParts | undefined;
+}
+
+/** What keeps changes that the grid has not yet. */
+export interface LocalParts {
+  readonly pending: PendingEdits;
+  readonly landed: Landed;
+  readonly stands: Stands;
+  readonly bodies: BodyStore & LocalBytes;
+  /** For directories that are made here. */
+  readonly newId: () => string;
 }
 
 /** Answered changes are looked after in so many directories at once, or a hung grid would leave no call for clients. */
@@ -85,6 +104,9 @@ export class GridTree implements Tree {
   readonly #files: Files;
   readonly #places: Places;
   readonly #linker: Linker;
+  readonly #changer: Changer;
+  readonly #localChanges: LocalChanges | undefined;
+  readonly #maker: Maker;
   readonly #transfers: Transfers;
   readonly #writes: FileWrites;
   readonly #handles: OpenHandles;
@@ -98,13 +120,23 @@ export class GridTree implements Tree {
   constructor(options: GridTreeOptions) {
     this.#o = options;
     this.#saver = new ListingSaver(options.clock);
-    const shared = { slowness: this.#slowness, looks: new Limiter(MAX_LOOKS), saver: this.#saver };
+    const { local } = options;
+    const { pending, landed } = local ?? { pending: undefined, landed: undefined };
+    const shared = {
+      slowness: this.#slowness,
+      looks: new Limiter(MAX_LOOKS),
+      saver: this.#saver,
+      pending,
+      landed,
+    };
     this.#dirs = new DirTable({ ...options, ...shared }, options.metaBufferBytes);
     this.contents = new Contents(options);
+    const localFiles = local && new LocalFiles(local.bodies, local.landed, this.contents);
     this.#files = new Files(
       options.grid,
       this.contents,
       options.mutables,
+      localFiles,
       options.clock,
       options.dirCacheTimeMs,
     );
@@ -114,13 +146,33 @@ export class GridTree implements Tree {
       isReadOnly: options.isReadOnly,
     };
     const parts = { ...options, walker: this.#walker, files: this.#files, slowness: this.#slowness };
-    this.#places = new Places(parts);
-    this.#linker = new Linker(this.#places);
-    this.#transfers = new Transfers(parts, this.#places, this.#linker);
-    const { contents } = this;
-    this.#writes = new FileWrites({ ...parts, contents, places: this.#places, linker: this.#linker });
+    const { clock } = options;
+    this.#localChanges =
+      local &&
+      localFiles &&
+      new LocalChanges({ ...local, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
+    const changer = this.#localChanges ?? writeThrough;
+    const maker =
+      local && this.#localChanges
+        ? new LocalMaker(local.bodies, this.#localChanges, local.newId)
+        : new GridMaker(options.grid, this.contents);
+    this.#changer = changer;
+    this.#maker = maker;
+    this.#places = new Places({ ...parts, landed });
+    this.#linker = new Linker(this.#places, changer);
+    this.#transfers = new Transfers({ ...parts, changer, maker }, this.#places, this.#linker);
+    this.#writes = new FileWrites({ ...parts, changer, maker, places: this.#places, linker: this.#linker });
     this.#handles = new OpenHandles({ ...parts, places: this.#places, writes: this.#writes });
     this.#views = new DirectoryViews(this.#files, options.log);
+  }
+
+  /** The directories, for who brings pending edits to the grid. */
+  get directories(): DirTable {
+    return this.#dirs;
+  }
+
+  get root(): DirInode {
+    return this.#walker.root;
   }
 
   /** What the directories in memory take of it, estimated. */
@@ -133,8 +185,12 @@ export class GridTree implements Tree {
     return new CacheKeeper({ ...this.#o, walker: this.#walker, files: this.#files, pins });
   }
 
-  /** Goes on with edits that an earlier process left; resolves when none is left, however long the grid is away. */
+  /**
+   * Goes on with edits that an earlier process left; resolves when none is left, however long the grid is away. To be
+   * called before any change.
+   */
   async recover(): Promise<void> {
+    await this.#localChanges?.dropNeverLinked();
     const edits = await this.#o.edits.all();
     if (edits.length > 0) {
       this.#o.log.info({ edits: edits.length }, 'going on with changes of an earlier run');
@@ -219,8 +275,8 @@ export class GridTree implements Tree {
     using _turn = await this.#making.take(`${asked.parent.dir.dirId}/${asked.name}`, options.signal);
     const place = await this.#places.toChange(path, options);
     mustBeFree(place.child);
-    const writeCap = await this.#o.grid.makeDirectory(new Map(), options.signal);
-    const want = wantedDirectory(writeCap, readOnlyText(parseCap(writeCap)), this.#o.clock.now());
+    const { writeCap, readCap } = await this.#maker.directory(new Map(), options.signal);
+    const want = wantedDirectory(writeCap, readCap, this.#o.clock.now());
     return await this.#linker.link(place, options, (current) => {
       mustBeFree(current);
       return want;
@@ -230,7 +286,8 @@ export class GridTree implements Tree {
   async remove(path: TreePath, options: ChangeOptions = {}): Promise<void> {
     const place = await this.#places.toChange(path, options);
     existing(place, path);
-    await place.parent.dir.writer.change(
+    await this.#changer.change(
+      place.parent,
       {
         names: [place.name],
         decide: (state) => {
@@ -251,7 +308,7 @@ export class GridTree implements Tree {
     decide: (current: Resource) => PropertyValues,
     options: ChangeOptions = {},
   ): Promise<Resource> {
-    const parts = { places: this.#places, linker: this.#linker, files: this.#files };
+    const parts = { places: this.#places, linker: this.#linker, files: this.#files, changer: this.#changer };
     return await setProperties(parts, path, decide, options);
   }
 
@@ -271,7 +328,7 @@ export class GridTree implements Tree {
       const isDirectory = place.child?.kind === 'directory';
       steps.push({
         placeId: placeIdOf(place.parent, place.name),
-        dirId: isDirectory && place.child ? identityOfChild(place.child) : undefined,
+        dirId: isDirectory && place.child ? this.#dirs.idOfChild(place.child) : undefined,
       });
       if (!isDirectory && length < path.length) {
         throw new FsError('parent-missing', `no such directory: ${showPath(path.slice(0, length))}`);

@@ -1,27 +1,35 @@
 // Links a child at a place by its directory's writer, after all who may say no were asked a last time.
 import { FsError } from '../base/errors.ts';
-import { type Edit, fingerprint, type SeenChild, type WantedChild } from '../edits/edit.ts';
-import type { Place } from './locate.ts';
+import type { Edit, SeenChild, WantedChild } from '../edits/edit.ts';
+import type { Changer } from './changer.ts';
+import type { Place, WalkedDir } from './locate.ts';
 import type { Places } from './places.ts';
 import type { Changed, ChangeOptions } from './tree.ts';
 
 export class Linker {
   readonly #places: Places;
+  readonly #changer: Changer;
 
-  constructor(places: Places) {
+  constructor(places: Places, changer: Changer) {
     this.#places = places;
+    this.#changer = changer;
   }
 
-  /** Links what `decide` wants at `place`, after the guard; answers when the grid has it. */
+  /** Links what `decide` wants at `place`, after the guard; answers when it is safe. */
   async link(
     place: Place,
     options: ChangeOptions & { readonly overwrite?: boolean },
     decide: (current: SeenChild | undefined) => WantedChild,
-    otherHalf?: { readonly edits: readonly Edit[]; readonly doneAfterAll: () => Promise<void> },
+    otherHalf?: {
+      readonly source: WalkedDir;
+      readonly edits: readonly Edit[];
+      readonly doneAfterAll: () => Promise<void>;
+    },
   ): Promise<Changed> {
     let isNew = true;
     let want: WantedChild | undefined;
-    await place.parent.dir.writer.change(
+    await this.#changer.change(
+      place.parent,
       {
         names: [place.name],
         decide: (state) => {
@@ -34,6 +42,7 @@ export class Linker {
         ...(otherHalf ? { doneAfterAll: otherHalf.doneAfterAll } : {}),
       },
       options.signal,
+      otherHalf?.source,
     );
     if (!want) {
       throw new Error('internal: a change was answered that was never decided');
@@ -54,11 +63,7 @@ export class Linker {
   }
 
   guardAgain(place: Place, current: SeenChild | undefined, { guard, lastWord }: ChangeOptions): void {
-    const isSame =
-      current === undefined
-        ? place.child === undefined
-        : place.child !== undefined && fingerprint(current) === fingerprint(place.child);
-    if (!isSame) {
+    if (!this.#places.isSame(current, place.child)) {
       guard?.(current && this.#places.describe(place, current));
     }
     lastWord?.();

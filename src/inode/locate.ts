@@ -8,6 +8,10 @@ import type { DirTable } from './dir-table.ts';
 
 /** A directory as met on a walk. */
 export interface WalkedDir {
+  /** The step before; undefined for the root. */
+  readonly from: WalkedDir | undefined;
+  /** All directories there are, by whose ids things are told apart. */
+  readonly dirs: DirTable;
   readonly path: TreePath;
   readonly dir: DirInode;
   /** Every edge on the way was writable. */
@@ -42,6 +46,8 @@ export interface WalkOptions {
 
 export function rootOf(walker: Walker): WalkedDir {
   return {
+    from: undefined,
+    dirs: walker.dirs,
     path: [],
     dir: walker.root,
     isWritable: walker.root.isWritable && !walker.isReadOnly,
@@ -73,6 +79,8 @@ export function enter(walker: Walker, from: WalkedDir, name: string, child: Chil
   const dir = walker.dirs.ofChild(child);
   const isLoop = from.trail.has(dir.dirId);
   return {
+    from,
+    dirs: walker.dirs,
     path: [...from.path, name],
     dir,
     isWritable: from.isWritable && child.writeCap !== undefined && !isLoop,

@@ -7,7 +7,7 @@ import { FsError } from '../base/errors.ts';
 import { showPath, type TreePath } from '../base/path.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import type { ScratchSpace } from '../cache/scratch-space.ts';
-import { fingerprint } from '../edits/edit.ts';
+import type { BaseChild } from '../edits/pending.ts';
 import { identityOf, parseCap } from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { baseContentOf } from './base-content.ts';
@@ -42,7 +42,7 @@ interface Opened {
   readonly shared: SharedInode;
   now: Version;
   /** What may stand at the name at a commit: what was opened, and files that were to replace it and never answered. */
-  readonly bases: Set<string>;
+  bases: Array<BaseChild | undefined>;
 }
 
 export class OpenHandles {
@@ -99,7 +99,7 @@ export class OpenHandles {
         : placeIdOf(place.parent, place.name);
     const now = { child, version: facts?.version };
     const known = this.#joinable.get(key);
-    const opened = known !== undefined && isSame(known.now, now) ? known : undefined;
+    const opened = known !== undefined && this.#isSame(known.now, now) ? known : undefined;
     if (options.exclusive && (child ?? opened)) {
       throw new FsError('exists', `there is already a file: ${showPath(path)}`);
     }
@@ -125,7 +125,7 @@ export class OpenHandles {
       }
     };
     const shared = new SharedInode(inode, onUnused);
-    const opened: Opened = { path, shared, now, bases: new Set([fingerprint(now.child)]) };
+    const opened: Opened = { path, shared, now, bases: [now.child] };
     this.#joinable.set(key, opened);
     this.#all.add(opened);
     return opened;
@@ -150,7 +150,7 @@ export class OpenHandles {
       signal: AbortSignal.any([this.#stopping.signal, ...(signal === undefined ? [] : [signal])]),
     };
     const place = await places.toChange(opened.path, options);
-    requireBase(opened, place.child);
+    this.#requireBase(opened, place.child);
     const { contentType } = place.child ? places.describe(place, place.child) : { contentType: undefined };
     const about = { ...options, ...(contentType === undefined ? {} : { contentType }) };
     return place.child && isMutable(place.child)
@@ -166,12 +166,11 @@ export class OpenHandles {
   ): Promise<BaseContent> {
     const { writes, files } = this.#parts;
     const { child } = await writes.store(place, content.stream(options.signal), options, (current, want) => {
-      requireBase(opened, current);
-      opened.bases.add(fingerprint(want));
+      this.#requireBase(opened, current);
+      opened.bases.push(want);
     });
     await this.#keepChanged(child, content);
-    opened.bases.clear();
-    opened.bases.add(fingerprint(child));
+    opened.bases = [child];
     opened.now = { child, version: undefined };
     return this.#baseOf(child, files.factsAtHand(child));
   }
@@ -200,6 +199,18 @@ export class OpenHandles {
     return this.#baseOf(written.child, facts);
   }
 
+  #isSame(a: Version, b: Version): boolean {
+    return this.#parts.places.isSame(a.child, b.child) && a.version === b.version;
+  }
+
+  #requireBase({ bases }: Opened, current: BaseChild | undefined): void {
+    if (!bases.some((base) => this.#parts.places.isSame(base, current))) {
+      throw new FsError('conflict', 'the name has got another file since this one was opened', {
+        hint: 'what was written is kept by the handle: it can be read from there and written elsewhere',
+      });
+    }
+  }
+
   /** The blocks that were written are here: who wrote them reads them next. What can't be kept is fetched again. */
   async #keepChanged(child: Child, content: NewContent): Promise<void> {
     const cap = parseCap(child.readCap ?? '');
@@ -217,10 +228,6 @@ export class OpenHandles {
       // The scratch has lost a block since the upload read it: the grid has it.
     }
   }
-}
-
-function isSame(a: Version, b: Version): boolean {
-  return fingerprint(a.child) === fingerprint(b.child) && a.version === b.version;
 }
 
 function requireSensible({ access, create, exclusive, truncate, append }: HandleOptions): void {
@@ -253,12 +260,4 @@ function requireOverwritable(child: Child, version: string | undefined): string 
     );
   }
   return version;
-}
-
-function requireBase({ bases }: Opened, current: Parameters<typeof fingerprint>[0]): void {
-  if (!bases.has(fingerprint(current))) {
-    throw new FsError('conflict', 'the name has got another file since this one was opened', {
-      hint: 'what was written is kept by the handle: it can be read from there and written elsewhere',
-    });
-  }
 }

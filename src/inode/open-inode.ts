@@ -20,6 +20,8 @@ export interface BaseContent {
   readBlock(index: number, signal?: AbortSignal): Promise<Buffer>;
   /** Streams `range`; fails rather than ends early. The caller reads to the end or destroys. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
+  /** Nobody reads it any more. */
+  release?(): void;
 }
 
 /** The new version, as it is to be stored. */
@@ -164,6 +166,7 @@ export class OpenInode {
   async dispose(): Promise<void> {
     this.#isDisposed = true;
     using _turn = await this.#turn.take();
+    this.#base.release?.();
     await this.#blocks.dispose();
   }
 
@@ -171,6 +174,9 @@ export class OpenInode {
   #rest(base: BaseContent): void {
     for (const index of this.#overlay.localBlocks) {
       this.#blocks.drop(index);
+    }
+    if (base !== this.#base) {
+      this.#base.release?.();
     }
     this.#base = base;
     this.#overlay = new Overlay(base.sizeBytes, this.#blockBytes);

@@ -3,9 +3,9 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { fingerprint } from '../edits/edit.ts';
 import { parseCap } from '../tahoe/caps.ts';
 import type { Child, Grid } from '../tahoe/grid.ts';
+import type { Changer } from './changer.ts';
 import { type Files, mutableContentHash } from './file-inode.ts';
 import type { Place } from './locate.ts';
 import type { Places } from './places.ts';
@@ -17,6 +17,7 @@ export interface OverwriteParts {
   readonly grid: Grid;
   readonly files: Files;
   readonly places: Places;
+  readonly changer: Changer;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -44,7 +45,7 @@ export interface OverwriteOptions extends WriteOptions {
 
 /** Throws `read-only` without a write cap. A body that breaks off changes nothing. */
 export async function overwriteMutable(
-  { grid, files, places, clock, log }: OverwriteParts,
+  { grid, files, places, changer, clock, log }: OverwriteParts,
   place: Place,
   child: Child,
   body: Readable,
@@ -80,12 +81,12 @@ export async function overwriteMutable(
     ...(options.contentType === undefined ? {} : { y: options.contentType }),
   };
   let want = wantedWithMark(child, mark);
-  await place.parent.dir.writer
-    .change({
+  await changer
+    .change(place.parent, {
       names: [place.name],
       decide: (state) => {
         const current = state.get(place.name);
-        if (!current || fingerprint(current) !== fingerprint(child)) {
+        if (!current || !places.isSame(current, child)) {
           return { wants: [] };
         }
         want = wantedWithMark(current, mark);

@@ -2,6 +2,8 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError, hasCode } from '../base/errors.ts';
 import { lastName, showPath, type TreePath } from '../base/path.ts';
+import { isSameThing, type Landed } from '../edits/landed.ts';
+import type { BaseChild } from '../edits/pending.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { describeChild } from './describe.ts';
 import type { Files } from './file-inode.ts';
@@ -18,6 +20,8 @@ export interface PlacesParts {
   readonly isSoleWriter: boolean;
   /** With what every change is refused, where one could not be kept safely. */
   readonly writeRefusal?: FsError | undefined;
+  /** What was made here and is on the grid by now; undefined where changes are written through. */
+  readonly landed: Landed | undefined;
 }
 
 /** A change rests on listings at most so old, for the way to its directory; the directory itself is always asked. */
@@ -50,16 +54,20 @@ export class Places {
    * goes elsewhere before that, is looked at anew.
    */
   async toChange(path: TreePath, options: ChangeOptions, isSource = false): Promise<Place> {
-    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter, writeRefusal } = this.#parts;
+    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter, writeRefusal, landed } = this.#parts;
     if (writeRefusal) {
       throw writeRefusal;
     }
+    const isLater = landed !== undefined; // it is compared with the grid when it is written there
     const way: WalkOptions = {
-      maxAgeMs: isSoleWriter ? dirCacheTimeMs : WAY_MAX_AGE_MS,
-      isStrict: true,
+      maxAgeMs: isSoleWriter || isLater ? dirCacheTimeMs : WAY_MAX_AGE_MS,
+      isStrict: !isLater,
       signal: options.signal,
     };
     const find = async (): Promise<Place> => {
+      if (isLater) {
+        return await locate(walker, path, way);
+      }
       const isStrict = isSource || slowness.isSuspected(clock);
       const place = await locate(walker, path, way, isStrict ? way : this.forReading(options.signal));
       // A grid that does not answer is found out here, not by 75 s of waiting for what is done with a whole body.
@@ -77,6 +85,11 @@ export class Places {
     }
     options.guard?.(place.child && (await this.describeWhole(place, place.child)));
     return place;
+  }
+
+  /** Whether two children are the same thing, of whatever metadata. */
+  isSame(a: BaseChild | undefined, b: BaseChild | undefined): boolean {
+    return isSameThing(this.#parts.landed, a, b);
   }
 
   describe(place: Place, child: Child): Resource {

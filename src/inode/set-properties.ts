@@ -2,6 +2,7 @@
 import { FsError } from '../base/errors.ts';
 import { showPath, type TreePath } from '../base/path.ts';
 import type { WantedChild } from '../edits/edit.ts';
+import type { Changer } from './changer.ts';
 import { describeChild } from './describe.ts';
 import type { Files } from './file-inode.ts';
 import type { Linker } from './linker.ts';
@@ -13,11 +14,12 @@ export interface SetPropertiesParts {
   readonly places: Places;
   readonly linker: Linker;
   readonly files: Files;
+  readonly changer: Changer;
 }
 
 /** As Tree.setProperties. */
 export async function setProperties(
-  { places, linker, files }: SetPropertiesParts,
+  { places, linker, files, changer }: SetPropertiesParts,
   path: TreePath,
   decide: (current: Resource) => PropertyValues,
   options: ChangeOptions = {},
@@ -25,7 +27,8 @@ export async function setProperties(
   const place = await places.toChange(path, options, true);
   await files.facts(existing(place, path)); // so that the version of a mutable file is at hand
   let want: WantedChild | undefined;
-  await place.parent.dir.writer.change(
+  await changer.change(
+    place.parent,
     {
       names: [place.name],
       decide: (state) => {

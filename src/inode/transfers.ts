@@ -3,20 +3,23 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { isWithin, showPath, type TreePath } from '../base/path.ts';
 import { type Edit, fingerprint } from '../edits/edit.ts';
-import type { Child, Grid } from '../tahoe/grid.ts';
+import type { Child } from '../tahoe/grid.ts';
+import type { Changer } from './changer.ts';
 import { copyOf } from './copy-tree.ts';
 import type { Files } from './file-inode.ts';
 import type { Linker } from './linker.ts';
 import type { Place, Walker } from './locate.ts';
+import type { Maker } from './maker.ts';
 import { existing, type Places } from './places.ts';
 import type { Changed, CopyOptions, TransferOptions } from './tree.ts';
-import { identityOfChild, wantedAgain } from './wanted.ts';
+import { wantedAgain } from './wanted.ts';
 
 export interface TransfersParts {
   readonly walker: Walker;
-  readonly grid: Grid;
   readonly files: Files;
   readonly clock: Clock;
+  readonly changer: Changer;
+  readonly maker: Maker;
 }
 
 export class Transfers {
@@ -42,21 +45,25 @@ export class Transfers {
       name: source.name,
       want: undefined,
       bases: [fingerprint(child)],
+      replaces: { kind: child.kind, writeCap: child.writeCap, readCap: child.readCap },
       after: { dirId: target.parent.dir.dirId, name: target.name },
     };
     const want = wantedAgain(child);
-    const { writer } = source.parent.dir;
     const changed = await this.#linker.link(target, options, () => want, {
+      source: source.parent,
       edits: [unlink],
-      doneAfterAll: () => writer.owe([unlink]),
+      doneAfterAll: () => source.parent.dir.writer.owe([unlink]),
     });
-    await writer.change({
+    if (this.#parts.changer.doesCompanions) {
+      return changed;
+    }
+    await this.#parts.changer.change(source.parent, {
       names: [source.name],
       owed: [unlink],
       decide: (state) => {
         const current = state.get(source.name);
         // Somebody put another thing there meanwhile: that one isn't ours to remove.
-        const isStill = current !== undefined && fingerprint(current) === fingerprint(child);
+        const isStill = current !== undefined && this.#places.isSame(current, child);
         return { wants: isStill ? [{ name: source.name, want: undefined }] : [] };
       },
     });
@@ -65,23 +72,30 @@ export class Transfers {
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
     const { source, child, target } = await this.#ends(from, to, options, false);
-    const context = {
-      ...this.#parts,
-      walk: this.#places.forReading(options.signal),
-    };
-    const want = await copyOf(context, source.parent, source.name, child, options.isShallow ?? false);
-    return await this.#linker.link(target, options, () => want);
+    const made: string[] = [];
+    try {
+      const context = { ...this.#parts, walk: this.#places.forReading(options.signal), made };
+      const want = await copyOf(context, source.parent, source.name, child, options.isShallow ?? false);
+      return await this.#linker.link(target, options, () => want);
+    } catch (error) {
+      // Where nobody knows whether they are linked, or they can't be dropped, the next process finds out.
+      if (!(error instanceof FsError && error.outcomeUnknown)) {
+        await this.#parts.maker.abandon(made).catch(() => undefined);
+      }
+      throw error;
+    }
   }
 
   async #moveWithin(source: Place, child: Child, target: Place, options: TransferOptions): Promise<Changed> {
     const want = wantedAgain(child);
     let isNew = true;
-    await target.parent.dir.writer.change(
+    await this.#parts.changer.change(
+      target.parent,
       {
         names: [source.name, target.name],
         decide: (state) => {
           const now = state.get(source.name);
-          if (!now || fingerprint(now) !== fingerprint(child)) {
+          if (!now || !this.#places.isSame(now, child)) {
             throw new FsError('conflict', 'the thing to move was changed by somebody else just now');
           }
           const current = state.get(target.name);
@@ -134,9 +148,10 @@ export class Transfers {
 
   /** Paths are no proof in a tree where one dirnode may stand at several places: compare what they lead to. */
   #refuseNesting(source: Place, child: Child, target: Place): void {
-    const moved = child.kind === 'directory' ? identityOfChild(child) : undefined;
+    const moved = child.kind === 'directory' ? source.parent.dirs.idOfChild(child) : undefined;
     const isIntoItself = moved !== undefined && target.parent.trail.has(moved);
-    const replaced = target.child?.kind === 'directory' ? identityOfChild(target.child) : undefined;
+    const replaced =
+      target.child?.kind === 'directory' ? target.parent.dirs.idOfChild(target.child) : undefined;
     const takesSourceAway = replaced !== undefined && source.parent.trail.has(replaced);
     const isSamePlace = source.parent.dir === target.parent.dir && source.name === target.name;
     if (isIntoItself || takesSourceAway || isSamePlace) {

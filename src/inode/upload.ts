@@ -1,7 +1,7 @@
 // A request body on its way to the grid: counted and hashed as it passes. A body that breaks off, is too short or
 // too long makes the upload fail, and a failed upload stores nothing.
 import { Readable } from 'node:stream';
-import { FsError, systemCode } from '../base/errors.ts';
+import { asBodyError, BodyLength } from '../base/request-body.ts';
 import { startSha256 } from '../seal/hash.ts';
 import type { UploadBody } from '../tahoe/grid.ts';
 
@@ -33,25 +33,20 @@ export async function sendBody<T>(
   send: (body: UploadBody) => Promise<T>,
 ): Promise<Stored<T>> {
   const hash = startSha256();
-  let sizeBytes = 0;
+  const length = new BodyLength(expectedBytes);
   const count = (piece: Buffer): void => {
     hash.update(piece);
-    sizeBytes += piece.length;
-    if (expectedBytes !== undefined && sizeBytes > expectedBytes) {
-      throw new FsError('bad-request', `the body is longer than the ${expectedBytes} bytes announced`);
-    }
+    length.add(piece.length);
   };
   const checkEnd = async (): Promise<void> => {
-    if (expectedBytes !== undefined && sizeBytes !== expectedBytes) {
-      throw new FsError('bad-request', `the body has ${sizeBytes} bytes, ${expectedBytes} were announced`);
-    }
+    length.checkEnd();
     await beforeEnd?.();
   };
   try {
     const pieces = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
     const head: Buffer[] = [];
     let next = await pieces.next();
-    while (!next.done && sizeBytes + next.value.length <= BUFFERED_BYTES) {
+    while (!next.done && length.bytes + next.value.length <= BUFFERED_BYTES) {
       count(next.value);
       head.push(next.value);
       next = await pieces.next();
@@ -64,7 +59,7 @@ export async function sendBody<T>(
       const stream = rest(head, next.value, pieces, count, checkEnd);
       result = await send({ stream, sizeBytes: expectedBytes });
     }
-    return { result, sizeBytes, sha256: hash.digest('base64url') };
+    return { result, sizeBytes: length.bytes, sha256: hash.digest('base64url') };
   } catch (error) {
     body.destroy();
     throw asBodyError(error);
@@ -95,17 +90,4 @@ function rest(
     yield held;
   }
   return Readable.from(all(), { objectMode: false });
-}
-
-/** A client that goes away shows as a system error of its socket. */
-function asBodyError(error: unknown): unknown {
-  const code = systemCode(error);
-  const isGone =
-    code === 'ECONNRESET' ||
-    code === 'ERR_STREAM_PREMATURE_CLOSE' ||
-    code === 'EPIPE' ||
-    code === 'ABORT_ERR';
-  return isGone && !(error instanceof FsError)
-    ? new FsError('aborted', 'the body broke off', { cause: error })
-    : error;
 }

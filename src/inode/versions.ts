@@ -103,14 +103,14 @@ class VersionBlocks implements BlockSource {
     return this.#cached.sizeBytes;
   }
 
-  async block(index: number): Promise<Buffer> {
-    const known = this.#whole === undefined ? await this.#cached.read(index) : undefined;
-    if (known !== undefined) {
+  async blocks(first: number, end: number): Promise<readonly Buffer[]> {
+    const known = this.#whole === undefined ? await this.#cached.readRun(first, end) : [];
+    if (known.length > 0) {
       return known;
     }
     this.#whole ??= await this.#fetch();
-    const { start, end } = rangeOfBlock(index, this.sizeBytes);
-    return this.#whole.subarray(start, end);
+    const range = rangeOfBlock(first, this.sizeBytes);
+    return [this.#whole.subarray(range.start, range.end)];
   }
 
   moved(): void {}

@@ -1,7 +1,6 @@
 // Children as we want them linked: the caps, our mark, and what others had noted on the edge.
 import { FsError } from '../base/errors.ts';
 import type { WantedChild } from '../edits/edit.ts';
-import { identityOf, parseCap } from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
 import {
   believedMark,
@@ -99,10 +98,4 @@ export function wantedWithProperties(
     ...(createdAtMs === undefined ? {} : { b: createdAtMs }),
     ...(p.length === 0 ? {} : { p }),
   });
-}
-
-/** What a thing is, whatever cap of it one has; undefined for a child without caps. */
-export function identityOfChild(child: Child): string | undefined {
-  const cap = child.writeCap ?? child.readCap;
-  return cap === undefined ? undefined : identityOf(parseCap(cap));
 }

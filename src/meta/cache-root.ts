@@ -34,6 +34,8 @@ export interface CacheRoot {
   readonly blocksKey: Buffer;
   /** Not from this folder's salt: other gateways on the same tree must open the records too. The store adds its own. */
   readonly sharedKey: Buffer;
+  /** For contents that are not on the grid yet; undefined by a read cap. */
+  readonly dirtyKey: Buffer | undefined;
   /** For what a reader of the same tree must not open; undefined by a read cap. */
   readonly writerKey: Buffer | undefined;
 }
@@ -111,6 +113,7 @@ export async function openCacheRoot(options: CacheRootOptions): Promise<CacheRoo
     localKey: deriveKey(readSecret, salt, 'local store'),
     blocksKey: deriveKey(readSecret, salt, 'blocks'),
     sharedKey: deriveKey(readSecret, NO_SALT, 'shared store'),
+    dirtyKey: writeSecret && deriveKey(writeSecret, salt, 'dirty'),
     writerKey: writeSecret && deriveKey(writeSecret, salt, 'writer'),
   };
 }

@@ -6,6 +6,10 @@
 //   URI:SSK:writekey16:fp32   URI:SSK-RO:readkey16:fp32   mutable file (MDMF likewise)
 //   URI:DIR2: DIR2-RO: DIR2-MDMF: DIR2-MDMF-RO:           mutable directory, the same fields
 //   URI:...-Verifier:storageindex16:the rest              says where the shares are, opens nothing
+//
+// and two of our own, which no node has seen: they name what is not on the grid yet.
+//
+//   LOCAL:file:id:size      LOCAL:dir:id
 import { decodeBase32, encodeBase32 } from '../base/base32.ts';
 import { FsError } from '../base/errors.ts';
 import { sha256, taggedHash } from '../seal/hash.ts';
@@ -50,11 +54,27 @@ export interface VerifyCap {
   readonly storageIndex: string;
 }
 
+/** A file whose bytes are here alone. */
+export interface LocalFileCap {
+  readonly kind: 'local-file';
+  readonly text: string;
+  readonly id: string;
+  readonly sizeBytes: number;
+}
+
+/** A directory that was made here and that the grid has not yet. */
+export interface LocalDirCap {
+  readonly kind: 'local-directory';
+  readonly text: string;
+  readonly id: string;
+}
+
 export interface UnknownCap {
   readonly kind: 'unknown';
   readonly text: string;
 }
 
+export type LocalCap = LocalFileCap | LocalDirCap;
 export type Cap = ChkCap | LitCap | MutableCap | ImmutableDirCap | VerifyCap | UnknownCap;
 
 /** A cap with children behind it. */
@@ -172,6 +192,28 @@ function parseVerify(text: string, fields: readonly string[], isChk: boolean): V
     : undefined;
 }
 
+const LOCAL_ID = /^[\w-]{1,64}$/;
+
+export function localFileText(id: string, sizeBytes: number): string {
+  return `LOCAL:file:${id}:${sizeBytes}`;
+}
+
+export function localDirText(id: string): string {
+  return `LOCAL:dir:${id}`;
+}
+
+function parseLocal(text: string): LocalCap | undefined {
+  const [scheme, kind, id = '', size, ...more] = text.split(':');
+  if (scheme !== 'LOCAL' || !LOCAL_ID.test(id) || more.length > 0) {
+    return undefined;
+  }
+  if (kind === 'dir' && size === undefined) {
+    return { kind: 'local-directory', text, id };
+  }
+  const sizeBytes = decodeNumber(size);
+  return kind === 'file' && sizeBytes !== undefined ? { kind: 'local-file', text, id, sizeBytes } : undefined;
+}
+
 function parseKnown(text: string, mayWrite: boolean, mayBeMutable: boolean): Cap | undefined {
   const [scheme, name, ...fields] = text.split(':');
   if (scheme !== 'URI') {
@@ -221,6 +263,11 @@ export function parseCap(text: string): Cap {
   const prefix = /^(?:ro|imm)\./.exec(text)?.[0] ?? '';
   const known = parseKnown(text.slice(prefix.length), prefix === '', prefix !== 'imm.');
   return known ?? { kind: 'unknown', text };
+}
+
+/** As parseCap, for what our own edits name: also what is not on the grid yet. Never for what a node says. */
+export function parseOwnCap(text: string): Cap | LocalCap {
+  return parseLocal(text) ?? parseCap(text);
 }
 
 /** The read key that a write key opens. */
@@ -279,11 +326,21 @@ export function verifyText(cap: Cap): string | undefined {
  * else. It is a hash of the verify cap, not the bare storage index: that one comes from the key alone, so whoever knows a
  * file's read cap could make a cap with the same index and other content, and have it taken for the file.
  */
-export function identityOf(cap: Cap): string {
-  return encodeBase32(sha256('tahoe-webdav identity:', verifyText(cap) ?? cap.text).subarray(0, KEY_BYTES));
+export function identityOf(cap: Cap | LocalCap): string {
+  const text = isLocal(cap) ? cap.text : (verifyText(cap) ?? cap.text);
+  return encodeBase32(sha256('tahoe-webdav identity:', text).subarray(0, KEY_BYTES));
 }
 
-/** True where the thing behind `cap` has children. */
-export function isDirectoryCap(cap: Cap): cap is DirectoryCap {
+/** True of a cap's text that says nothing to any node. */
+export function isLocalText(capText: string | undefined): boolean {
+  return capText?.startsWith('LOCAL:') === true;
+}
+
+export function isLocal(cap: Cap | LocalCap): cap is LocalCap {
+  return cap.kind === 'local-file' || cap.kind === 'local-directory';
+}
+
+/** True where the thing behind `cap` has children, and a node knows it. */
+export function isDirectoryCap(cap: Cap | LocalCap): cap is DirectoryCap {
   return cap.kind === 'immutable-directory' || (cap.kind === 'mutable' && cap.isDirectory);
 }

@@ -6,7 +6,7 @@
 // holds the event loop for 43 ms, of 256 for about 1 ms.
 import { FsError } from '../base/errors.ts';
 import { normalName } from '../base/path.ts';
-import { parseCap, readOnlyText } from './caps.ts';
+import { isLocalText, parseCap, readOnlyText } from './caps.ts';
 import type { Child, ChildLink, EdgeMetadata, Listing } from './grid.ts';
 import { fieldsOf, parseLooseJson } from './loose-json.ts';
 
@@ -27,13 +27,19 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** Our own names of what is not on any grid are none that a directory may hold. */
+function capTextOf(value: unknown): string | undefined {
+  const text = textOf(value);
+  return isLocalText(text) ? undefined : text;
+}
+
 function reviveChild(value: unknown): Child {
   const [type, fields] = Array.isArray(value) ? (value as unknown[]) : [];
   const known = fieldsOf(fields);
   return {
     kind: KINDS.get(type) ?? 'unknown',
-    writeCap: textOf(known['rw_uri']),
-    readCap: textOf(known['ro_uri']),
+    writeCap: capTextOf(known['rw_uri']),
+    readCap: capTextOf(known['ro_uri']),
     metadata: fieldsOf(known['metadata']),
   };
 }

@@ -2,8 +2,17 @@ import assert from 'node:assert/strict';
 import { mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { BLOCK_BYTES } from '../../src/base/blocks.ts';
-import { allocatedBytesOf, BlockFile, type Found, SpareBuffers } from '../../src/cache/block-file.ts';
-import { FILE_BLOCKS, HEAD_BYTES, PAGE_BYTES, SLOT_BYTES, slotOffset } from '../../src/cache/slots.ts';
+import { allocatedBytesOf } from '../../src/cache/allocated-bytes.ts';
+import { BlockFile, type Found } from '../../src/cache/block-file.ts';
+import {
+  FILE_BLOCKS,
+  HEAD_BYTES,
+  PAGE_BYTES,
+  RUN_BLOCKS,
+  SLOT_BYTES,
+  slotOffset,
+} from '../../src/cache/slots.ts';
+import { SpareBuffers } from '../../src/cache/spare-buffers.ts';
 import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
 import { blockOf } from './make-cache.ts';
 
@@ -15,7 +24,7 @@ function fileIn(folder: TemporaryFolder): BlockFile {
     key: Buffer.alloc(32, 1),
     blobId: Buffer.alloc(16, 2),
     firstIndex: FIRST,
-    spare: new SpareBuffers(),
+    spare: new SpareBuffers(RUN_BLOCKS * SLOT_BYTES),
   });
 }
 
@@ -178,6 +187,62 @@ describe('BlockFile', () => {
       assert.deepEqual(bytesOf(await file.read(FIRST + 1)), blockOf(2), `cut at ${cut}`);
       await file.close();
       await rm(path);
+    }
+  });
+
+  test('reads neighbours at once, up to a hole, a bad slot, the end of the file, or of what one read gives', async () => {
+    await using folder = await temporaryFolder();
+    const file = fileIn(folder);
+    const last = FILE_BLOCKS - 1;
+    for (const slot of [0, 1, 2, 3, 4, 6, 7, 8, 9, last - 1, last]) {
+      await file.write(FIRST + slot, blockOf(slot, slot === last ? 77 : BLOCK_BYTES));
+    }
+    await overwrite(folder.file('ab/file'), slotOffset(8) + 1_000, Buffer.from('altered'));
+    const cases: ReadonlyArray<
+      readonly [from: number, to: number, slots: readonly number[], isBad: boolean]
+    > = [
+      [0, 2, [0, 1], false],
+      [0, FILE_BLOCKS, [0, 1, 2, 3].slice(0, RUN_BLOCKS), false],
+      [3, 8, [3, 4], false],
+      [5, 8, [], false],
+      [6, 10, [6, 7], true],
+      [6, 10, [6, 7], false],
+      [8, 10, [], false],
+      [9, 10, [9], false],
+      [last - 1, last + 40, [last - 1, last], false],
+    ];
+    for (const state of ['open still', 'opened anew']) {
+      for (const [from, to, slots, isBad] of cases) {
+        const run = await file.readRun(FIRST + from, FIRST + to);
+        const expected = slots.map((slot) => blockOf(slot, slot === last ? 77 : BLOCK_BYTES));
+        assert.deepEqual(
+          run,
+          { blocks: expected, isBad: isBad && state === 'open still' },
+          `${from} to ${to} ${state}`,
+        );
+      }
+      await file.close();
+    }
+  });
+
+  test('reads neighbours beside writers, each whole or not at all', async () => {
+    await using folder = await temporaryFolder();
+    for (let round = 0; round < 20; round += 1) {
+      const file = fileIn(folder);
+      await file.write(FIRST, blockOf(0));
+      const writing = [1, 2, 3].map((slot) => file.write(FIRST + slot, blockOf(slot)));
+      const runs = await Promise.all([0, 1, 2, 3].map((slot) => file.readRun(FIRST + slot, FIRST + 4)));
+      await Promise.all(writing);
+      for (const [slot, { blocks, isBad }] of runs.entries()) {
+        assert.ok(!isBad && blocks.length > 0);
+        assert.deepEqual(
+          blocks,
+          blocks.map((_, n) => blockOf(slot + n)),
+        );
+      }
+      assert.equal((await file.readRun(FIRST, FIRST + 4)).blocks.length, RUN_BLOCKS);
+      await file.close();
+      await rm(folder.file('ab'), { recursive: true });
     }
   });
 

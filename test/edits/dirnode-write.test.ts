@@ -7,6 +7,7 @@ import type { DirnodePort, SentWrite } from '../../src/edits/dirnode-write.ts';
 import { DirnodeWriter } from '../../src/edits/dirnode-write.ts';
 import { fingerprint, type SeenChild, type WantedChild } from '../../src/edits/edit.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
+import { SealedRecords } from '../../src/edits/sealed-records.ts';
 import type { DirnodeState } from '../../src/edits/unproved.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
@@ -101,7 +102,7 @@ class FakeDirnode implements DirnodePort {
 
 function setUp({ isSoleWriter = false, retries = 3 } = {}) {
   const store = new MapMetaStore();
-  const edits = new EditStore(store, plainCodec);
+  const edits = new EditStore(new SealedRecords(store, plainCodec));
   const clock = new ManualClock();
   const port = new FakeDirnode();
   const writer = new DirnodeWriter({

@@ -1,8 +1,7 @@
-// An EditCodec that hides nothing, so that tests can look at what is stored.
-import type { Edit } from '../../src/edits/edit.ts';
-import type { EditCodec } from '../../src/edits/edit-store.ts';
+// A SecretCodec that hides nothing, so that tests can look at what is stored.
+import type { SecretCodec } from '../../src/edits/sealed-records.ts';
 
-export const plainCodec: EditCodec = {
-  seal: (edit) => JSON.stringify(edit),
-  open: (sealed) => JSON.parse(sealed) as Edit,
+export const plainCodec: SecretCodec = {
+  seal: (value) => JSON.stringify(value),
+  open: (sealed): unknown => JSON.parse(sealed),
 };

@@ -5,6 +5,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { Limiter } from '../../src/base/limiter.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
+import { SealedRecords } from '../../src/edits/sealed-records.ts';
 import type { DirInode } from '../../src/inode/dir-inode.ts';
 import { DirTable } from '../../src/inode/dir-table.ts';
 import { ListingSaver } from '../../src/inode/listing-saver.ts';
@@ -18,7 +19,7 @@ const grid = new MemoryGrid();
 const table = new DirTable(
   {
     grid,
-    edits: new EditStore(new MapMetaStore(), plainCodec),
+    edits: new EditStore(new SealedRecords(new MapMetaStore(), plainCodec)),
     clock: systemClock,
     log: createLogger('error', 'text', () => undefined),
     random: () => 0.5,
@@ -27,6 +28,8 @@ const table = new DirTable(
     looks: new Limiter(1),
     slowness: new Slowness(),
     listings: undefined,
+    pending: undefined,
+    landed: undefined,
     saver: new ListingSaver(systemClock),
   },
   2 * OWN_BYTES,

@@ -10,8 +10,8 @@ import {
   type WriteCapCodec,
 } from '../../src/inode/listing-store.ts';
 import type { RecordChange, StoredRecord } from '../../src/meta/meta-store.ts';
-import { sealedWriteCaps } from '../../src/sealed-edits.ts';
 import type { Child } from '../../src/tahoe/grid.ts';
+import { sealedWriteCaps } from '../../src/writers-secrets.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { makeChild, makeListing, nameOf, sorted, stepped, steps } from './make-listing.ts';
 

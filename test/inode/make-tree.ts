@@ -7,12 +7,19 @@ import type { TreePath } from '../../src/base/path.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
-import { GridTree } from '../../src/inode/grid-tree.ts';
+import { Landed } from '../../src/edits/landed.ts';
+import { PendingEdits } from '../../src/edits/pending-edits.ts';
+import { SealedRecords } from '../../src/edits/sealed-records.ts';
+import { Stands } from '../../src/edits/stands.ts';
+import { GridTree, type LocalParts } from '../../src/inode/grid-tree.ts';
 import { ListingStore, type WriteCapCodec } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
 import type { Changed, Tree, WriteOptions } from '../../src/inode/tree.ts';
+import { randomBytes } from '../../src/seal/random.ts';
+import { parseOwnCap } from '../../src/tahoe/caps.ts';
 import type { Grid } from '../../src/tahoe/grid.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
+import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { plainCodec } from '../fakes/plain-codec.ts';
 
 export interface TestTree {
@@ -21,6 +28,12 @@ export interface TestTree {
   readonly rootCap: string;
   readonly store: MapMetaStore;
   readonly logged: string[];
+  /** Of a tree that writes back. */
+  readonly local: TestLocalParts | undefined;
+}
+
+export interface TestLocalParts extends LocalParts {
+  readonly bodies: MemoryBodies;
 }
 
 export interface TestTreeOptions {
@@ -35,6 +48,9 @@ export interface TestTreeOptions {
   readonly listings?: boolean;
   readonly metaBufferBytes?: number;
   readonly scratch?: ScratchSpace;
+  /** Changes are answered when `store` and `bodies` have them; nothing brings them to the grid. */
+  readonly isWriteBack?: boolean;
+  readonly bodies?: MemoryBodies;
 }
 
 const plainWriteCaps: WriteCapCodec = { seal: (text) => text, open: (text) => text };
@@ -53,20 +69,44 @@ export async function memoryCache(clock: Clock = systemClock): Promise<BlockCach
   });
 }
 
+/** Bytes that nothing of ours wants any more are removed, as by whoever brings them to the grid. */
+export async function makeLocalParts(
+  records: SealedRecords,
+  bodies: MemoryBodies = new MemoryBodies(),
+): Promise<TestLocalParts> {
+  const pending = await PendingEdits.open(records);
+  pending.onSettled((before) => {
+    const cap = parseOwnCap(before?.want?.readCap ?? '');
+    if (cap.kind === 'local-file' && pending.wanting(cap.text).size === 0) {
+      bodies.remove(cap.id);
+    }
+  });
+  return {
+    pending,
+    landed: await Landed.open(records),
+    stands: await Stands.open(records),
+    bodies,
+    newId: () => randomBytes(16).toString('hex'),
+  };
+}
+
 export async function makeTree(grid: Grid, options: TestTreeOptions = {}): Promise<TestTree> {
   const rootCap = options.rootCap ?? (await grid.makeDirectory(new Map()));
   const store = options.store ?? new MapMetaStore();
   const logged: string[] = [];
   const log: Logger = createLogger('debug', 'json', (line) => logged.push(line));
+  const records = new SealedRecords(store, plainCodec);
+  const local = options.isWriteBack ? await makeLocalParts(records, options.bodies) : undefined;
   const tree = new GridTree({
     grid,
+    local,
     rootCap,
     cache: options.cache ?? (await memoryCache(options.clock)),
     listings: options.listings === false ? undefined : new ListingStore(store, plainWriteCaps, log),
     mutables: new MutableStore(store, log),
     scratch: options.scratch ?? new ScratchSpace(undefined),
     metaBufferBytes: options.metaBufferBytes ?? 64 * 1024 * 1024,
-    edits: new EditStore(store, plainCodec),
+    edits: new EditStore(records),
     clock: options.clock ?? systemClock,
     log,
     random: () => 0.5,
@@ -75,7 +115,7 @@ export async function makeTree(grid: Grid, options: TestTreeOptions = {}): Promi
     isSoleWriter: options.isSoleWriter ?? false,
     isReadOnly: options.isReadOnly ?? false,
   });
-  return { tree, grid, rootCap, store, logged };
+  return { tree, grid, rootCap, store, logged, local };
 }
 
 /** `/a/b` as a path. */

@@ -8,13 +8,14 @@ import { createLogger } from '../../src/base/log.ts';
 import type { TreePath } from '../../src/base/path.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
+import { SealedRecords } from '../../src/edits/sealed-records.ts';
 import { GridTree } from '../../src/inode/grid-tree.ts';
 import { ListingStore } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
 import { openStore } from '../../src/meta/open-store.ts';
-import { sealedEdits, sealedWriteCaps } from '../../src/sealed-edits.ts';
 import { chkText, mutableText, parseCap, readOnlyText } from '../../src/tahoe/caps.ts';
 import type { CheckResult, Child, Listing } from '../../src/tahoe/grid.ts';
+import { sealedWriteCaps, writersSecrets } from '../../src/writers-secrets.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { memoryCache } from './make-tree.ts';
 
@@ -106,7 +107,7 @@ const tree = new GridTree({
   mutables: new MutableStore(store, log),
   scratch: new ScratchSpace(undefined),
   metaBufferBytes: Number(metaBufferBytes),
-  edits: new EditStore(store, sealedEdits(key)),
+  edits: new EditStore(new SealedRecords(store, writersSecrets(key))),
   clock: systemClock,
   log,
   random: () => 0.5,

@@ -1,9 +1,10 @@
-// Random changes on the tree and on the model; after each both must say the same, also through a second gateway and
-// after a restart. SLOW=1 plays many more.
+// Random changes on the tree and on the model; after each both must say the same, also through a second gateway (where
+// the grid has them) and after a restart. SLOW=1 plays many more.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FsError } from '../../src/base/errors.ts';
 import { seededRandom } from '../crash/load.ts';
+import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { at, dump, makeTree, put, type TestTree } from '../inode/make-tree.ts';
 import { type Outcome, TreeModel } from './tree-model.ts';
@@ -24,7 +25,7 @@ async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
   }
 }
 
-async function play(seed: number): Promise<void> {
+async function play(seed: number, isWriteBack: boolean): Promise<void> {
   const random = seededRandom(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const path = (): string =>
@@ -32,8 +33,23 @@ async function play(seed: number): Promise<void> {
   const grid = new MemoryGrid();
   const model = new TreeModel();
   const isSoleWriter = random() < 0.5;
+  // Where changes are written back, the first ones of half of the games are on the grid already.
+  const writesBackFrom = !isWriteBack ? STEPS : random() < 0.5 ? 0 : STEPS / 3;
+  let onGrid: Record<string, string> = {};
   let made: TestTree = await makeTree(grid, { isSoleWriter });
+  const restart = async (step: number): Promise<Outcome> => {
+    await made.tree.stop();
+    const { rootCap, store, local } = made;
+    const bodies = local?.bodies ?? new MemoryBodies();
+    const options = { isSoleWriter, rootCap, store, bodies, isWriteBack: step >= writesBackFrom };
+    made = await makeTree(grid, options);
+    return await outcomeOf(made.tree.recover());
+  };
   for (let step = 0; step < STEPS; step += 1) {
+    if (step === writesBackFrom) {
+      onGrid = model.dump();
+      await restart(step);
+    }
     const { tree } = made;
     const [one, other, content, dice] = [path(), path(), 'x'.repeat(Math.floor(random() * 120)), random()];
     let said: Outcome;
@@ -60,24 +76,51 @@ async function play(seed: number): Promise<void> {
     } else {
       what = 'restart';
       expected = 'done';
-      await tree.stop();
-      made = await makeTree(grid, { isSoleWriter, rootCap: made.rootCap, store: made.store });
-      said = await outcomeOf(made.tree.recover());
+      said = await restart(step);
     }
     const story = `seed ${seed}, step ${step}: ${what}`;
     assert.equal(said, expected, story);
     assert.deepEqual(await dump(made.tree), model.dump(), story);
   }
   const second = await makeTree(grid, { rootCap: made.rootCap });
-  assert.deepEqual(await dump(second.tree), model.dump(), `seed ${seed}, by a second gateway`);
+  const expected = isWriteBack ? onGrid : model.dump();
+  assert.deepEqual(await dump(second.tree), expected, `seed ${seed}, by a second gateway`);
+  await requireNoMore(made, model, Object.keys(onGrid).length === 0, `seed ${seed}`);
   await made.tree.stop();
 }
 
+/** Nothing is left of what was changed and changed again, nor of what stood in directories that are gone. */
+async function requireNoMore(
+  { local, tree }: TestTree,
+  model: TreeModel,
+  isAllLocal: boolean,
+  story: string,
+): Promise<void> {
+  if (local === undefined) {
+    return;
+  }
+  const paths = [...model.entries.keys()];
+  const dirs = paths.filter((path) => path.endsWith('/'));
+  const ids = await Promise.all(dirs.map(async (path) => (await tree.stat(at(path))).inodeId));
+  const reached = new Set([...ids, tree.root.dirId]);
+  assert.deepEqual(
+    [...local.pending.dirIds()].filter((dirId) => !reached.has(dirId)),
+    [],
+    story,
+  );
+  assert.ok(local.bodies.ids().length <= paths.length - dirs.length, story);
+  if (isAllLocal) {
+    assert.equal(local.pending.size, paths.length, story);
+  }
+}
+
 describe('GridTree and the plainest model', () => {
-  test(`agree over ${GAMES} games of ${STEPS} random changes`, async () => {
-    const first = Math.floor(Math.random() * 1_000_000);
-    for (let game = 0; game < GAMES; game += 1) {
-      await play(first + game);
-    }
-  });
+  for (const isWriteBack of [false, true]) {
+    test(`agree over ${GAMES} games of ${STEPS} random changes, written ${isWriteBack ? 'back' : 'through'}`, async () => {
+      const first = Math.floor(Math.random() * 1_000_000);
+      for (let game = 0; game < GAMES; game += 1) {
+        await play(first + game, isWriteBack);
+      }
+    });
+  }
 });

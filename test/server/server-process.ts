@@ -43,6 +43,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
       XDG_CONFIG_HOME: join(home, 'config'),
       XDG_DATA_HOME: join(home, 'data'),
       XDG_STATE_HOME: join(home, 'state'),
+      ...(process.env['TEST_WRITE_MODE'] && { TAHOE_WEBDAV_WRITE_MODE: process.env['TEST_WRITE_MODE'] }),
       ...options.env,
     },
   });

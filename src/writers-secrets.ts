@@ -1,13 +1,12 @@
-// Edits and children's write caps, sealed under a key that only the root's write cap gives: they hold write caps, and the store that they lie
-// in opens with the read cap.
+// Records and children's write caps, sealed under a key that only the root's write cap gives: they hold write caps, and
+// the store that they lie in opens with the read cap.
 import { FsError } from './base/errors.ts';
-import type { Edit } from './edits/edit.ts';
-import type { EditCodec } from './edits/edit-store.ts';
+import type { SecretCodec } from './edits/sealed-records.ts';
 import type { WriteCapCodec } from './inode/listing-store.ts';
 import { open, seal } from './seal/box.ts';
 
 /** `key` is undefined where the root can only be read: then nothing is written, and edits there are not ours. */
-export function sealedEdits(key: Buffer | undefined): EditCodec {
+export function writersSecrets(key: Buffer | undefined): SecretCodec {
   const required = (): Buffer => {
     if (key === undefined) {
       throw new FsError(
@@ -21,9 +20,9 @@ export function sealedEdits(key: Buffer | undefined): EditCodec {
     return key;
   };
   return {
-    seal: (edit, place) => seal(required(), Buffer.from(JSON.stringify(edit)), place).toString('base64'),
-    open: (sealed, place) =>
-      JSON.parse(open(required(), Buffer.from(sealed, 'base64'), place).toString()) as Edit,
+    seal: (value, place) => seal(required(), Buffer.from(JSON.stringify(value)), place).toString('base64'),
+    open: (sealed, place): unknown =>
+      JSON.parse(open(required(), Buffer.from(sealed, 'base64'), place).toString()),
   };
 }
 

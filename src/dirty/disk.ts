@@ -1,0 +1,75 @@
+// The disk as the dirty store uses it. Every call that a promise rests on goes through here, so that a test can make
+// one fail, or write down their order.
+import * as fs from 'node:fs';
+import { open as openHandle } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+/** A file of our own that is being written. Each error of it is final: it is never written to or synced again. */
+export interface WrittenFile {
+  /** How many bytes were written: fewer on a disk that is nearly full. */
+  writev(parts: readonly Buffer[], offset: number): Promise<number>;
+  /** All that was written before is on stable storage. */
+  datasync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ReadFile {
+  sizeBytes(): Promise<number>;
+  /** How many of the first `length` bytes of `buffer` were filled: fewer at the end of the file. */
+  read(buffer: Buffer, length: number, offset: number): Promise<number>;
+  /** After the reads that run. */
+  close(): Promise<void>;
+}
+
+export interface SyncedFolder {
+  /** The names in it are on stable storage. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Disk {
+  /** Makes a file that must not be there yet, for its owner only. */
+  create(path: string): Promise<WrittenFile>;
+  open(path: string): Promise<ReadFile>;
+  openFolder(path: string): Promise<SyncedFolder>;
+  unlink(path: string): Promise<void>;
+  /** What is free for us on the disk of `folder`. */
+  freeBytes(folder: string): Promise<number>;
+}
+
+// Not FileHandles where nobody closes while others use it: they cost some 100 us more for each small file.
+const open = promisify(fs.open);
+const close = promisify(fs.close);
+const unlink = promisify(fs.unlink);
+const writev = promisify(fs.writev);
+const fsync = promisify(fs.fsync);
+const fdatasync = promisify(fs.fdatasync);
+const statfs = promisify(fs.statfs);
+
+export const systemDisk: Disk = {
+  async create(path) {
+    const fd = await open(path, 'wx', 0o600);
+    return {
+      writev: async (parts, offset) => (await writev(fd, parts, offset)).bytesWritten,
+      datasync: () => fdatasync(fd),
+      close: () => close(fd),
+    };
+  },
+  async open(path) {
+    const handle = await openHandle(path, 'r');
+    return {
+      sizeBytes: async () => (await handle.stat()).size,
+      read: async (buffer, length, offset) => (await handle.read(buffer, 0, length, offset)).bytesRead,
+      close: () => handle.close(),
+    };
+  },
+  async openFolder(path) {
+    const fd = await open(path, 'r');
+    return { sync: () => fsync(fd), close: () => close(fd) };
+  },
+  unlink,
+  async freeBytes(folder) {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  },
+};

@@ -1,0 +1,192 @@
+// All pending edits of one root: in memory, and in the store under a key that only the root's write cap gives.
+//
+// A change is seen by readers at once and answered when the store has it. Changes are made without waiting in between,
+// so what one decides on is what it changes; the store takes them in the same order. Where it refuses one, the name
+// goes back to what the store has.
+import { internalError } from '../base/errors.ts';
+import type { RecordChange } from '../meta/meta-store.ts';
+import { type EditPlace, placeKey } from './edit.ts';
+import { capOf, type PendingEdit, type PendingUpdate } from './pending.ts';
+import type { SealedRecords } from './sealed-records.ts';
+
+/** Told after a change is on stable storage, of what was there before. */
+export type SettledListener = (before: PendingEdit | undefined, now: PendingEdit | undefined) => void;
+
+/** One name while changes of it are on their way to the store. */
+interface InFlight {
+  /** What the store has. */
+  durable: PendingEdit | undefined;
+  /** In the order of calls: the last one is shown. */
+  readonly updates: PendingUpdate[];
+}
+
+const KIND = 'pending/';
+const NONE: ReadonlyMap<string, PendingEdit> = new Map();
+const NOBODY: ReadonlySet<PendingEdit> = new Set();
+
+export class PendingEdits {
+  readonly #records: SealedRecords;
+  readonly #byDir = new Map<string, Map<string, PendingEdit>>();
+  readonly #byCap = new Map<string, Set<PendingEdit>>();
+  readonly #inFlight = new Map<string, InFlight>();
+  readonly #listeners = new Set<SettledListener>();
+  #size = 0;
+  #lastGen = 0;
+
+  private constructor(records: SealedRecords) {
+    this.#records = records;
+  }
+
+  /** With all that an earlier run left. Throws `corrupt` for one that does not open. */
+  static async open(records: SealedRecords): Promise<PendingEdits> {
+    const edits = new PendingEdits(records);
+    for await (const { value } of records.scan<PendingEdit>(KIND)) {
+      edits.#put({ ...value, gen: edits.nextGen() });
+    }
+    return edits;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Of one directory by name; the map changes with them, until there is none. */
+  of(dirId: string): ReadonlyMap<string, PendingEdit> {
+    return this.#byDir.get(dirId) ?? NONE;
+  }
+
+  get({ dirId, name }: EditPlace): PendingEdit | undefined {
+    return this.#byDir.get(dirId)?.get(name);
+  }
+
+  /** The directories that have any. */
+  dirIds(): IterableIterator<string> {
+    return this.#byDir.keys();
+  }
+
+  *all(): Generator<PendingEdit> {
+    for (const edits of this.#byDir.values()) {
+      yield* edits.values();
+    }
+  }
+
+  /** Those that want the thing behind a cap: its write cap where the child has one. */
+  wanting(cap: string): ReadonlySet<PendingEdit> {
+    return this.#byCap.get(cap) ?? NOBODY;
+  }
+
+  nextGen(): number {
+    this.#lastGen += 1;
+    return this.#lastGen;
+  }
+
+  onSettled(listener: SettledListener): void {
+    this.#listeners.add(listener);
+  }
+
+  /**
+   * Makes changes seen at once; resolves when they are on stable storage, all or none, together with `records`. Rejects
+   * with what the store says; then they are taken back, but for names that were changed again meanwhile.
+   */
+  async commit(updates: readonly PendingUpdate[], records: readonly RecordChange[] = []): Promise<void> {
+    for (const update of updates) {
+      this.#began(update);
+    }
+    try {
+      await this.#records.commit([...updates.map((update) => this.#recordOf(update)), ...records]);
+    } catch (error) {
+      for (const update of updates) {
+        this.#ended(update, false);
+      }
+      throw error;
+    }
+    for (const update of updates) {
+      const before = this.#ended(update, true);
+      for (const listener of this.#listeners) {
+        listener(before, update.edit);
+      }
+    }
+  }
+
+  #recordOf({ place, edit }: PendingUpdate): RecordChange {
+    return this.#records.change(KIND + placeKey(place), edit);
+  }
+
+  #began(update: PendingUpdate): void {
+    const key = placeKey(update.place);
+    const flight = this.#inFlight.get(key);
+    if (flight) {
+      flight.updates.push(update);
+    } else {
+      this.#inFlight.set(key, { durable: this.get(update.place), updates: [update] });
+    }
+    this.#show(update);
+  }
+
+  /** Returns what the store had before. */
+  #ended(update: PendingUpdate, isDurable: boolean): PendingEdit | undefined {
+    const { place, edit } = update;
+    const key = placeKey(place);
+    const flight = this.#inFlight.get(key);
+    if (flight === undefined) {
+      throw internalError('a change ended that never began');
+    }
+    const before = flight.durable;
+    if (isDurable) {
+      flight.durable = edit;
+    }
+    flight.updates.splice(flight.updates.indexOf(update), 1);
+    this.#show(flight.updates.at(-1) ?? { place, edit: flight.durable });
+    if (flight.updates.length === 0) {
+      this.#inFlight.delete(key);
+    }
+    return before;
+  }
+
+  #show({ place, edit }: PendingUpdate): void {
+    const old = this.get(place);
+    if (old === edit) {
+      return;
+    }
+    if (old) {
+      this.#unindex(old);
+    }
+    if (edit) {
+      this.#put(edit);
+    } else {
+      this.#remove(place);
+    }
+  }
+
+  #put(edit: PendingEdit): void {
+    const ofDir = this.#byDir.get(edit.dirId) ?? new Map<string, PendingEdit>();
+    this.#byDir.set(edit.dirId, ofDir);
+    this.#size += ofDir.has(edit.name) ? 0 : 1;
+    ofDir.set(edit.name, edit);
+    const cap = edit.want && capOf(edit.want);
+    if (cap !== undefined) {
+      const wanting = this.#byCap.get(cap) ?? new Set();
+      this.#byCap.set(cap, wanting);
+      wanting.add(edit);
+    }
+  }
+
+  #remove({ dirId, name }: EditPlace): void {
+    const ofDir = this.#byDir.get(dirId);
+    if (ofDir?.delete(name)) {
+      this.#size -= 1;
+    }
+    if (ofDir?.size === 0) {
+      this.#byDir.delete(dirId);
+    }
+  }
+
+  #unindex(edit: PendingEdit): void {
+    const cap = edit.want && capOf(edit.want);
+    const wanting = cap === undefined ? undefined : this.#byCap.get(cap);
+    wanting?.delete(edit);
+    if (cap !== undefined && wanting?.size === 0) {
+      this.#byCap.delete(cap);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+// A pending edit: one name of one directory that differs from what the grid has, as clients were told it is. State, not
+// a log: of many changes of a name the last one is kept, with what the grid had there before the first of them.
+import type { EditPlace, SeenChild, WantedChild } from './edit.ts';
+
+/** What the grid had at a name. */
+export type BaseChild = Pick<SeenChild, 'kind' | 'writeCap' | 'readCap'>;
+
+export interface PendingEdit extends EditPlace {
+  /** The child wanted, whose caps may be local ones (tahoe/caps.ts); undefined = the name is to be gone. */
+  readonly want: WantedChild | undefined;
+  /** Undefined where nothing was there. */
+  readonly base: BaseChild | undefined;
+  /**
+   * Fingerprints of what was sent to the grid for this name and may be there by now, or come to be there. Noted before
+   * it is sent: as long as there is one, undoing the edit takes a tombstone.
+   */
+  readonly tried: readonly string[];
+  /** What stood here was moved by us: what is taken away from the name is not deleted. */
+  readonly isMoved?: boolean;
+  /** Another one for each change by a client; unique in this process. */
+  readonly gen: number;
+  /** Wall times, ms: of the first change that the grid has not, and of the last one. */
+  readonly sinceMs: number;
+  readonly changedMs: number;
+  /** It can't heal by itself, and waits for somebody. */
+  readonly parked?: { readonly code: string; readonly message: string };
+}
+
+export interface PendingUpdate {
+  readonly place: EditPlace;
+  /** Undefined = the name is as on the grid. */
+  readonly edit: PendingEdit | undefined;
+}
+
+/** By what a child is known in the index of those that are wanted. */
+export function capOf(child: Pick<SeenChild, 'writeCap' | 'readCap'>): string | undefined {
+  return child.writeCap ?? child.readCap;
+}

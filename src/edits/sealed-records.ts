@@ -1,0 +1,40 @@
+// Records that hold write caps, sealed once more under a key from the root's write cap: the store as a whole opens with
+// the read cap.
+import type { MetaStore, RecordChange } from '../meta/meta-store.ts';
+
+/** Hides any JSON under a key that only the root's write cap gives, bound to the record that it stands in. */
+export interface SecretCodec {
+  seal(value: unknown, key: string): string;
+  /** Throws `corrupt` when it does not open. */
+  open(sealed: string, key: string): unknown;
+}
+
+export class SealedRecords {
+  readonly #store: MetaStore;
+  readonly #codec: SecretCodec;
+
+  constructor(store: MetaStore, codec: SecretCodec) {
+    this.#store = store;
+    this.#codec = codec;
+  }
+
+  /** What to commit so that the record holds `value`; undefined = is gone. */
+  change(key: string, value: unknown): RecordChange {
+    return { key, value: value === undefined ? undefined : { sealed: this.#codec.seal(value, key) } };
+  }
+
+  /** Durable when it resolves, all or none. */
+  async commit(changes: readonly RecordChange[]): Promise<void> {
+    if (changes.length > 0) {
+      await this.#store.commit(changes);
+    }
+  }
+
+  /** The records below a prefix, in no order. Ends with `corrupt` at one that does not open. */
+  async *scan<T>(prefix: string): AsyncGenerator<{ readonly key: string; readonly value: T }> {
+    for await (const record of this.#store.scan(prefix)) {
+      const { sealed } = record.value as { readonly sealed: string };
+      yield { key: record.key, value: this.#codec.open(sealed, record.key) as T };
+    }
+  }
+}

@@ -1,0 +1,216 @@
+// Changes that are answered when they are on stable storage here: each becomes a pending edit, decided on what readers
+// are shown. Between the look and the edit nothing is waited for, so that nothing can come between.
+import type { Clock } from '../base/clock.ts';
+import { FsError } from '../base/errors.ts';
+import type { Decision, DirnodeChange } from '../edits/dirnode-write.ts';
+import type { EditPlace, SeenChild, WantedChild } from '../edits/edit.ts';
+import { isSameThing, type Landed } from '../edits/landed.ts';
+import { type BaseChild, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
+import type { PendingEdits } from '../edits/pending-edits.ts';
+import type { Stand, Stands } from '../edits/stands.ts';
+import type { Child } from '../tahoe/grid.ts';
+import type { Changer } from './changer.ts';
+import { detachedBy, dropAll, neverLinked } from './detached.ts';
+import type { DirInode } from './dir-inode.ts';
+import type { DirTable } from './dir-table.ts';
+import { tokenOf } from './edge.ts';
+import { type LocalFiles, landedAs } from './local-files.ts';
+import type { WalkedDir } from './locate.ts';
+
+export interface LocalChangesParts {
+  readonly pending: PendingEdits;
+  readonly landed: Landed;
+  readonly stands: Stands;
+  readonly localFiles: LocalFiles;
+  readonly dirs: DirTable;
+  readonly rootId: string;
+  readonly clock: Clock;
+}
+
+export class LocalChanges implements Changer {
+  readonly doesCompanions = true;
+  readonly #parts: LocalChangesParts;
+
+  constructor(parts: LocalChangesParts) {
+    this.#parts = parts;
+  }
+
+  async change(
+    at: WalkedDir,
+    change: DirnodeChange,
+    signal?: AbortSignal,
+    source?: WalkedDir,
+  ): Promise<void> {
+    const ways = source === undefined ? [at] : [at, source];
+    for (const { dir } of ways.flatMap((way) => [...stepsOf(way)])) {
+      await dir.children(Number.POSITIVE_INFINITY, signal);
+    }
+    if (signal?.aborted) {
+      throw new FsError('aborted', 'the request was given up', { cause: signal.reason });
+    }
+    for (const way of ways) {
+      this.#requireAttached(way);
+    }
+    const children = childrenOf(at.dir);
+    const decision = change.decide({
+      get: (name) => seen(children.get(name)),
+      version: undefined,
+      rollbacks: 0,
+    });
+    const updates = [
+      ...this.#wanted(at.dir, decision),
+      ...(source === undefined ? [] : this.#companions(source.dir, decision)),
+    ];
+    if (updates.length > 0) {
+      await this.#commit(updates, [
+        ...ways.flatMap((way) => [...standsOf(way)]),
+        ...this.#standsIn(at.dir.dirId, decision.wants),
+      ]);
+    }
+  }
+
+  /** A new directory that stands nowhere yet, with its children. */
+  async makeDirectory(dirId: string, children: ReadonlyMap<string, WantedChild>): Promise<void> {
+    const wants = [...children].map(([name, want]) => ({ name, want }));
+    const updates = wants.map(({ name, want }) =>
+      this.#update({ dirId, name }, this.#stillThere(want), undefined, false),
+    );
+    if (updates.length > 0) {
+      await this.#commit(updates, this.#standsIn(dirId, wants));
+    }
+  }
+
+  /** Of directories that were made, and are to be linked nowhere. */
+  async abandon(dirIds: readonly string[]): Promise<void> {
+    await this.#parts.pending.commit(dropAll(this.#parts.pending, dirIds));
+  }
+
+  /** What an earlier process has made and not linked. To be called before any change. */
+  async dropNeverLinked(): Promise<void> {
+    await this.#parts.pending.commit(neverLinked(this.#parts, this.#parts.rootId));
+  }
+
+  async #commit(updates: readonly PendingUpdate[], steps: readonly Stand[]): Promise<void> {
+    const { pending, stands, rootId } = this.#parts;
+    const walked = stands.walked(steps);
+    const detached = detachedBy(this.#parts, rootId, updates);
+    await pending.commit([...updates, ...detached], walked.records);
+    walked.stored();
+  }
+
+  /** Of the directories among new children. */
+  #standsIn(parentId: string, wants: Decision['wants']): Stand[] {
+    return wants.flatMap(({ name, want }) => {
+      const dirId = want?.kind === 'directory' ? this.#parts.dirs.idOfChild(want) : undefined;
+      const writeCap = want?.writeCap;
+      return dirId === undefined || writeCap === undefined ? [] : [{ dirId, writeCap, parentId, name }];
+    });
+  }
+
+  #wanted(dir: DirInode, { wants }: Decision): PendingUpdate[] {
+    const below = dir.gridChildrenAtHand();
+    const wanted = new Set(wants.map(({ want }) => want && capOf(want)));
+    return wants.map(({ name, want }) => {
+      const now = want === undefined ? dir.childrenInMemory()?.get(name) : undefined;
+      const isMoved = now !== undefined && wanted.has(capOf(now));
+      const place = { dirId: dir.dirId, name };
+      return this.#update(place, want && this.#stillThere(want), below?.get(name), isMoved);
+    });
+  }
+
+  /** The other half of a move. Where another thing stands there by now, or none, nothing is moved. */
+  #companions(dir: DirInode, { companions = [] }: Decision): PendingUpdate[] {
+    return companions.map((edit) => {
+      const now = childrenOf(dir).get(edit.name);
+      if (now === undefined || !isSameThing(this.#parts.landed, edit.replaces, now)) {
+        throw new FsError('conflict', 'the thing to move was changed by somebody else just now');
+      }
+      return this.#update(edit, undefined, dir.gridChildrenAtHand()?.get(edit.name), true);
+    });
+  }
+
+  #update(
+    place: EditPlace,
+    want: WantedChild | undefined,
+    below: Child | undefined,
+    isMoved: boolean,
+  ): PendingUpdate {
+    const { pending, clock } = this.#parts;
+    const { dirId, name } = place;
+    const old = pending.get(place);
+    const base = old ? old.base : baseOf(below);
+    const tried = old?.tried ?? [];
+    if (want === undefined && base === undefined && tried.length === 0) {
+      return { place: { dirId, name }, edit: undefined }; // the grid never heard of it
+    }
+    const nowMs = clock.now();
+    const edit: PendingEdit = {
+      dirId,
+      name,
+      want,
+      base,
+      tried,
+      ...(isMoved || old?.isMoved ? { isMoved: true } : {}),
+      gen: pending.nextGen(),
+      sinceMs: old?.sinceMs ?? nowMs,
+      changedMs: nowMs,
+    };
+    return { place: { dirId, name }, edit };
+  }
+
+  /** Bytes that were here when somebody began to copy them may have landed since, or be gone. */
+  #stillThere(want: WantedChild): WantedChild {
+    const { landed, localFiles } = this.#parts;
+    if (want.kind !== 'file' || localFiles.isHere(want)) {
+      return want;
+    }
+    const there = landed.canonical(want);
+    if (there === want) {
+      throw new FsError('race', 'the file was replaced while it was being copied');
+    }
+    return landedAs(want, there);
+  }
+
+  /** The directory may have been moved or removed since it was walked to. */
+  #requireAttached(at: WalkedDir): void {
+    for (const { from, path, dir } of stepsOf(at)) {
+      const child = from && childrenOf(from.dir).get(path.at(-1) ?? '');
+      if (from && (child === undefined || this.#parts.dirs.idOfChild(child) !== dir.dirId)) {
+        throw new FsError('parent-missing', 'the directory was moved or removed just now');
+      }
+    }
+  }
+}
+
+function childrenOf(dir: DirInode): ReadonlyMap<string, Child> {
+  const children = dir.childrenInMemory();
+  if (children === undefined) {
+    throw new FsError('unavailable', 'nothing is known of the directory while the grid is away');
+  }
+  return children;
+}
+
+function seen(child: Child | undefined): SeenChild | undefined {
+  return child && { ...child, token: tokenOf(child.metadata) };
+}
+
+function baseOf(child: Child | undefined): BaseChild | undefined {
+  return child && { kind: child.kind, writeCap: child.writeCap, readCap: child.readCap };
+}
+
+/** Every step of the way, but for the root. */
+function* standsOf(at: WalkedDir): Generator<Stand> {
+  for (const { from, dir, path } of stepsOf(at)) {
+    if (from) {
+      const { dirId, dirWriteCap } = dir;
+      yield { dirId, writeCap: dirWriteCap, parentId: from.dir.dirId, name: path.at(-1) ?? '' };
+    }
+  }
+}
+
+/** From a directory up to the root. */
+function* stepsOf(at: WalkedDir): Generator<WalkedDir> {
+  for (let step: WalkedDir | undefined = at; step; step = step.from) {
+    yield step;
+  }
+}

@@ -1,0 +1,242 @@
+// What `--write-mode back` answers an operator.
+import type { Clock } from '../base/clock.ts';
+import { FsError } from '../base/errors.ts';
+import { isWithin, type TreePath } from '../base/path.ts';
+import type { Landed } from '../edits/landed.ts';
+import type { PendingEdit } from '../edits/pending.ts';
+import type { PendingEdits } from '../edits/pending-edits.ts';
+import { withoutParking } from './conflicts.ts';
+import { placeOf } from './dir-sync.ts';
+import type {
+  FlushReport,
+  RecoverReport,
+  SyncControl,
+  SyncItem,
+  SyncState,
+  SyncStatus,
+  TrashEntry,
+} from './sync-control.ts';
+import { localFileOf, type Syncer } from './syncer.ts';
+
+/** What was thrown away, and what is brought back. */
+export interface TrashControl {
+  trash(): AsyncIterable<TrashEntry>;
+  restore(id: string): Promise<TreePath>;
+  purge(olderThanMs: number): Promise<number>;
+  recover(signal?: AbortSignal): AsyncIterable<RecoverReport>;
+}
+
+export interface BackControlParts {
+  readonly syncer: Syncer;
+  readonly pending: PendingEdits;
+  readonly landed: Landed;
+  readonly trash: TrashControl;
+  readonly clock: Clock;
+  readonly maxDirtyBytes: number | undefined;
+  /** Why writes are refused just now. */
+  readonly writeRefusal: () => string | undefined;
+}
+
+/** In which order they are told. */
+const STATES: readonly SyncState[] = ['parked', 'retrying', 'linking', 'uploading', 'waiting'];
+/** While nothing changes a report comes all the same. */
+const REPORT_EVERY_MS = 1_000;
+
+export class BackControl implements SyncControl {
+  readonly #parts: BackControlParts;
+
+  constructor(parts: BackControlParts) {
+    this.#parts = parts;
+  }
+
+  async status(): Promise<SyncStatus> {
+    const { syncer, pending, clock, maxDirtyBytes, writeRefusal } = this.#parts;
+    const bodies = new Map<string, number>();
+    let parked = 0;
+    let oldestMs: number | undefined;
+    for (const edit of pending.all()) {
+      parked += Number(edit.parked !== undefined);
+      oldestMs = Math.min(oldestMs ?? edit.sinceMs, edit.sinceMs);
+      const cap = this.#bodyOf(edit);
+      if (cap) {
+        bodies.set(cap.id, cap.sizeBytes);
+      }
+    }
+    const refusal = writeRefusal();
+    return {
+      writeMode: 'back',
+      isGridUp: syncer.state.isUp,
+      gridError: syncer.state.error,
+      edits: pending.size,
+      parked,
+      dirtyBytes: [...bodies.values()].reduce((sum, bytes) => sum + bytes, 0),
+      maxDirtyBytes,
+      oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, clock.now() - oldestMs),
+      uploading: syncer.uploads.running,
+      conflicts: syncer.conflicts,
+      writeRefusal: refusal,
+      isSynced: pending.size === 0 && refusal === undefined,
+      isSafeToStop: true,
+    };
+  }
+
+  async *items(path: TreePath): AsyncIterable<SyncItem> {
+    const items = this.#editsBelow([path]).map(({ edit, path: at }) => this.#item(edit, at));
+    const rank = (item: SyncItem): number => STATES.indexOf(item.state);
+    yield* items.sort((a, b) => rank(a) - rank(b));
+  }
+
+  async *flush(paths: readonly TreePath[], signal?: AbortSignal): AsyncIterable<FlushReport> {
+    const { syncer, clock } = this.#parts;
+    const beganMs = clock.now();
+    // Also those that were changed again, or became conflict copies, since it began.
+    const old = (): PendingEdit[] =>
+      this.#editsBelow(paths)
+        .map(({ edit }) => edit)
+        .filter((edit) => edit.sinceMs <= beganMs);
+    const asked = old();
+    syncer.tracks.force(this.#withAncestors(asked));
+    syncer.wake();
+    const total = this.#amount(asked);
+    for (;;) {
+      if (signal?.aborted) {
+        throw new FsError('aborted', 'the waiting was called off', { cause: signal.reason });
+      }
+      const left = old();
+      syncer.tracks.forceNew(left);
+      const waiting = left.filter((edit) => edit.parked === undefined);
+      const missing = this.#amount(left);
+      yield {
+        totalEdits: total.edits,
+        doneEdits: Math.max(0, total.edits - missing.edits),
+        totalBytes: total.bytes,
+        doneBytes: Math.max(0, total.bytes - missing.bytes),
+        parked: left.flatMap((edit) =>
+          edit.parked ? [{ path: this.#pathOf(edit), reason: edit.parked.message }] : [],
+        ),
+        error: waiting.map((edit) => syncer.tracks.of(edit).error).find((error) => error !== undefined),
+        isDone: waiting.length === 0,
+      };
+      if (waiting.length === 0) {
+        return;
+      }
+      await this.#nextChange(signal);
+    }
+  }
+
+  async retry(paths: readonly TreePath[]): Promise<number> {
+    const { pending, syncer } = this.#parts;
+    const edits = this.#editsBelow(paths).map(({ edit }) => edit);
+    const parked = edits.filter((edit) => edit.parked !== undefined);
+    if (parked.length > 0) {
+      await pending.commit(parked.map((edit) => ({ place: placeOf(edit), edit: withoutParking(edit) })));
+    }
+    const tried = edits.filter((edit) => edit.parked !== undefined || syncer.tracks.of(edit).tries > 0);
+    syncer.tracks.force(tried.flatMap((edit) => pending.get(edit) ?? []));
+    syncer.wake();
+    return tried.length;
+  }
+
+  async discard(paths: readonly TreePath[], _keepsCopy: boolean): Promise<number> {
+    const { pending } = this.#parts;
+    if (paths.length === 0) {
+      throw new FsError('bad-request', 'what is to be given up must be named');
+    }
+    const edits = this.#editsBelow(paths).map(({ edit }) => edit);
+    await pending.commit(edits.map((edit) => ({ place: placeOf(edit), edit: undefined })));
+    return edits.length;
+  }
+
+  recover(signal?: AbortSignal): AsyncIterable<RecoverReport> {
+    return this.#parts.trash.recover(signal);
+  }
+
+  trash(): AsyncIterable<TrashEntry> {
+    return this.#parts.trash.trash();
+  }
+
+  restore(id: string): Promise<TreePath> {
+    return this.#parts.trash.restore(id);
+  }
+
+  purge(olderThanMs: number): Promise<number> {
+    return this.#parts.trash.purge(olderThanMs);
+  }
+
+  async #nextChange(signal: AbortSignal | undefined): Promise<void> {
+    const over = new AbortController();
+    using _timer = this.#parts.clock.after(REPORT_EVERY_MS, () => over.abort());
+    await this.#parts.syncer.changed(signal ? AbortSignal.any([signal, over.signal]) : over.signal);
+  }
+
+  #amount(edits: Iterable<PendingEdit>): { edits: number; bytes: number } {
+    const bodies = new Map<string, number>();
+    let count = 0;
+    for (const edit of edits) {
+      count += 1;
+      const cap = this.#bodyOf(edit);
+      if (cap) {
+        bodies.set(cap.id, cap.sizeBytes - (this.#parts.syncer.uploads.sentBytes(cap) ?? 0));
+      }
+    }
+    return { edits: count, bytes: [...bodies.values()].reduce((sum, bytes) => sum + bytes, 0) };
+  }
+
+  /** A name is linked when the directories above it are. */
+  #withAncestors(edits: readonly PendingEdit[]): ReadonlySet<PendingEdit> {
+    const { syncer, pending } = this.#parts;
+    const all = new Set(edits);
+    for (const edit of edits) {
+      for (const above of syncer.finder.above(edit.dirId)) {
+        const linking = pending.get(above);
+        if (linking) {
+          all.add(linking);
+        }
+      }
+    }
+    return all;
+  }
+
+  #editsBelow(paths: readonly TreePath[]): Array<{ readonly edit: PendingEdit; readonly path: TreePath }> {
+    const found: Array<{ readonly edit: PendingEdit; readonly path: TreePath }> = [];
+    for (const edit of this.#parts.pending.all()) {
+      const path = this.#pathOf(edit);
+      if (paths.length === 0 || paths.some((asked) => isWithin(path, asked))) {
+        found.push({ edit, path });
+      }
+    }
+    return found;
+  }
+
+  #pathOf(edit: PendingEdit): TreePath {
+    return [...(this.#parts.syncer.finder.pathOf(edit.dirId) ?? ['?']), edit.name];
+  }
+
+  #bodyOf(edit: PendingEdit) {
+    const cap = localFileOf(edit);
+    return cap && this.#parts.landed.capsOf(cap.text) === undefined ? cap : undefined;
+  }
+
+  #item(edit: PendingEdit, path: TreePath): SyncItem {
+    const { syncer, clock } = this.#parts;
+    const { tries, error, nextTryAtMs } = syncer.tracks.of(edit);
+    const body = this.#bodyOf(edit);
+    const sentBytes = body && syncer.uploads.sentBytes(body);
+    const waitMs = nextTryAtMs - clock.monotonicMs();
+    const isRetrying = tries > 0 && waitMs > 0;
+    const busy = syncer.isWriting(edit.dirId) ? 'linking' : 'waiting';
+    const calm = isRetrying ? 'retrying' : busy;
+    const active = sentBytes === undefined ? calm : 'uploading';
+    return {
+      path,
+      wants: edit.want?.kind ?? 'nothing',
+      state: edit.parked ? 'parked' : active,
+      sizeBytes: body?.sizeBytes,
+      sentBytes,
+      tries,
+      error: edit.parked?.message ?? error,
+      sinceMs: edit.sinceMs,
+      nextTryAtMs: isRetrying ? clock.now() + waitMs : undefined,
+    };
+  }
+}

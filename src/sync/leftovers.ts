@@ -1,0 +1,126 @@
+// What a crash can leave behind, and what nobody asks for any more: found at a start, before clients come.
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { DirtyStore } from '../dirty/dirty-store.ts';
+import type { Landed } from '../edits/landed.ts';
+import type { PendingUpdate } from '../edits/pending.ts';
+import type { PendingEdits } from '../edits/pending-edits.ts';
+import type { SealedRecords } from '../edits/sealed-records.ts';
+import type { Stands } from '../edits/stands.ts';
+import type { DirInode } from '../inode/dir-inode.ts';
+import type { DirTable } from '../inode/dir-table.ts';
+import type { RecordChange } from '../meta/meta-store.ts';
+import { identityOf, isLocalText, type LocalDirCap, parseOwnCap } from '../tahoe/caps.ts';
+import type { BodyUsers } from './body-keeper.ts';
+import { knownDamaged } from './damaged-bodies.ts';
+import { placeOf } from './dir-sync.ts';
+import { localFileOf } from './local-file.ts';
+
+export interface LeftoverParts {
+  readonly pending: PendingEdits;
+  readonly landed: Landed;
+  readonly stands: Stands;
+  readonly records: SealedRecords;
+  readonly bodies: Pick<DirtyStore, 'setLost' | 'has'>;
+  readonly dirs: DirTable;
+  readonly root: DirInode;
+  readonly users: BodyUsers;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Files in `dirty/` that may be taken for left over where nobody refers to them. */
+  readonly found: readonly string[];
+}
+
+/** A directory's id changes when its landing is forgotten: locks and listings by the old one are long gone then. */
+const DIRECTORY_KEPT_MS = 30 * 24 * 60 * 60_000;
+
+/** Rejects with what the store or the disk says. */
+export async function putAwayLeftovers(parts: LeftoverParts): Promise<void> {
+  await dropCutOff(parts);
+  const { landed, records, clock } = parts;
+  const needed = neededDirectories(parts);
+  const old = [...landed.all()].flatMap(([text, { atMs }]) => {
+    const cap = parseOwnCap(text);
+    return cap.kind === 'local-directory' && clock.now() - atMs > DIRECTORY_KEPT_MS ? [cap] : [];
+  });
+  const changes: RecordChange[] = old
+    .filter((cap) => !needed.has(identityOf(cap)))
+    .map((cap: LocalDirCap) => landed.forget(cap.text));
+  changes.push(...parts.stands.forgetAllBut(needed));
+  await records.commit(changes);
+  await setLost(parts);
+}
+
+/** Directories that were made here and that nothing wants, or nothing but each other: a copy was cut off. */
+async function dropCutOff({ pending, landed, stands, dirs, root, log }: LeftoverParts): Promise<void> {
+  const isOnGrid = (dirId: string): boolean => {
+    const cap = stands.get(dirId)?.writeCap;
+    return (
+      dirId === root.dirId || (cap !== undefined && (!isLocalText(cap) || landed.capsOf(cap) !== undefined))
+    );
+  };
+  const open = [...pending.dirIds()].filter(isOnGrid);
+  const reached = new Set(open);
+  for (let dirId = open.pop(); dirId !== undefined; dirId = open.pop()) {
+    for (const { want } of pending.of(dirId).values()) {
+      const below = want?.kind === 'directory' ? dirs.idOfChild(want) : undefined;
+      if (below !== undefined && !reached.has(below)) {
+        reached.add(below);
+        open.push(below);
+      }
+    }
+  }
+  const updates: PendingUpdate[] = [];
+  for (const edit of pending.all()) {
+    const isNew = edit.want !== undefined && edit.base === undefined && edit.tried.length === 0;
+    if (isNew && !reached.has(edit.dirId)) {
+      updates.push({ place: placeOf(edit), edit: undefined });
+    }
+  }
+  if (updates.length > 0) {
+    log.info(
+      { edits: updates.length },
+      'the beginning of a copy that an earlier run did not finish is dropped',
+    );
+    await pending.commit(updates);
+  }
+}
+
+/** Those that edits are in or want, and those above them. */
+function neededDirectories({ pending, stands, dirs }: LeftoverParts): ReadonlySet<string> {
+  const needed = new Set<string>();
+  const need = (dirId: string): void => {
+    for (let at: string | undefined = dirId; at !== undefined && !needed.has(at); ) {
+      needed.add(at);
+      at = stands.get(at)?.parentId;
+    }
+  };
+  for (const edit of pending.all()) {
+    need(edit.dirId);
+    const wanted = edit.want?.kind === 'directory' ? dirs.idOfChild(edit.want) : undefined;
+    if (wanted !== undefined) {
+      need(wanted);
+    }
+  }
+  return needed;
+}
+
+async function setLost(parts: LeftoverParts): Promise<void> {
+  const { pending, landed, bodies, records, users, found, log } = parts;
+  if (found.length === 0) {
+    return;
+  }
+  const known = new Set(await knownDamaged(records, bodies));
+  for (const edit of pending.all()) {
+    known.add(localFileOf(edit)?.id ?? '');
+  }
+  for (const [text] of landed.all()) {
+    const cap = parseOwnCap(text);
+    known.add(cap.kind === 'local-file' ? cap.id : '');
+  }
+  const lost = found.filter((id) => !known.has(id) && !users.isInTrash(id));
+  if (lost.length > 0) {
+    log.warn({ files: lost.length }, 'files that nothing refers to are kept in the folder lost for a week');
+  }
+  await bodies.setLost(lost);
+}

@@ -1,0 +1,39 @@
+// What would be lost with a directory that is to be deleted: children that somebody else has put there, and that nobody
+// here was ever shown.
+import type { BaseChild } from '../edits/pending.ts';
+import type { DirInode } from '../inode/dir-inode.ts';
+import type { DirTable } from '../inode/dir-table.ts';
+import type { Child } from '../tahoe/grid.ts';
+
+/** Directories looked at, at most: a tree that was never walked has nothing that could be compared. */
+const MAX_DIRECTORIES = 10_000;
+
+/** Rejects with what the grid says. */
+export async function hasUnseen(dirs: DirTable, base: BaseChild): Promise<boolean> {
+  const open = [dirs.ofChild({ ...base, metadata: {} })];
+  const passed = new Set<DirInode>();
+  for (let dir = open.pop(); dir && passed.size < MAX_DIRECTORIES; dir = open.pop()) {
+    if (passed.has(dir)) {
+      continue;
+    }
+    passed.add(dir);
+    await dir.childrenAtHand();
+    const shown = dir.gridChildrenAtHand();
+    if (shown === undefined) {
+      continue; // nobody has ever looked into it
+    }
+    const now = await dir.gridChildren(0);
+    for (const [name, child] of now) {
+      if (!shown.has(name)) {
+        return true;
+      }
+      open.push(...directoryOf(dirs, child));
+    }
+  }
+  return false;
+}
+
+function directoryOf(dirs: DirTable, child: Child): readonly DirInode[] {
+  const cap = child.writeCap ?? child.readCap;
+  return child.kind === 'directory' && cap !== undefined ? [dirs.ofChild(child)] : [];
+}

@@ -1,0 +1,227 @@
+// Brings the bytes of files to the grid, linked nowhere yet: so many at once, small ones first, none waits for ever.
+// Bytes are read from where they were made safe, opened and compared with their hash on the way: what does not fit is
+// never sent whole.
+import { Readable } from 'node:stream';
+import { blockCountOf } from '../base/blocks.ts';
+import type { Clock } from '../base/clock.ts';
+import { FsError, hasCode } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Landed } from '../edits/landed.ts';
+import type { SealedRecords } from '../edits/sealed-records.ts';
+import { startSha256 } from '../seal/hash.ts';
+import type { LocalFileCap } from '../tahoe/caps.ts';
+import type { Grid, UploadBody } from '../tahoe/grid.ts';
+import type { Pace } from './pace.ts';
+
+/** Where the bytes lie until then. */
+export interface UploadSource {
+  has(id: string): boolean;
+  content(id: string, sizeBytes: number): { read(index: number): Promise<Buffer> };
+  hold(id: string): Disposable;
+}
+
+export interface UploadsParts {
+  readonly grid: Grid;
+  readonly source: UploadSource;
+  readonly landed: Landed;
+  readonly records: SealedRecords;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly pace: Pace;
+  /** How many at once. */
+  readonly transfers: number;
+  /** Something has come to its end. */
+  readonly onChange: () => void;
+}
+
+/** A file that is to be on the grid. */
+export interface UploadAsk {
+  readonly cap: LocalFileCap;
+  /** Base64url; undefined where nobody knows it. */
+  readonly sha256: string | undefined;
+}
+
+interface Running {
+  readonly ask: UploadAsk;
+  readonly abort: AbortController;
+  sentBytes: number;
+  readonly done: Promise<void>;
+}
+
+/** Who has waited so long comes before smaller ones. */
+const PATIENCE_MS = 20_000;
+/** Sent in one piece, so that the grid's client may send it again. */
+const IN_MEMORY_BYTES = 128 * 1024;
+/** Contents that were uploaded lately, by hash: the same bytes again need no upload. */
+const MAX_KNOWN = 10_000;
+
+export class Uploads {
+  readonly #parts: UploadsParts;
+  readonly #running = new Map<string, Running>();
+  readonly #askedAtMs = new Map<string, number>();
+  readonly #failures = new Map<string, unknown>();
+  readonly #known = new Map<string, string>();
+  #isStopped = false;
+
+  constructor(parts: UploadsParts) {
+    this.#parts = parts;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** How much of it was sent; undefined where it is not being sent. */
+  sentBytes(cap: LocalFileCap): number | undefined {
+    return this.#running.get(cap.id)?.sentBytes;
+  }
+
+  /** Why the last try failed, once: who asks deals with it. */
+  takeFailure(cap: LocalFileCap): unknown {
+    const failure = this.#failures.get(cap.id);
+    this.#failures.delete(cap.id);
+    return failure;
+  }
+
+  /** All that is wanted now. What runs and is not among `asks` nor `kept` is given up. */
+  want(asks: readonly UploadAsk[], kept: ReadonlySet<string>): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const wanted = new Set(asks.map(({ cap }) => cap.id));
+    for (const [id, running] of this.#running) {
+      if (!wanted.has(id) && !kept.has(id)) {
+        running.abort.abort(new FsError('aborted', 'nobody wants the file any more'));
+      }
+    }
+    for (const id of this.#askedAtMs.keys()) {
+      if (!wanted.has(id)) {
+        this.#askedAtMs.delete(id);
+      }
+    }
+    for (const { cap } of asks) {
+      if (!this.#askedAtMs.has(cap.id)) {
+        this.#askedAtMs.set(cap.id, nowMs);
+      }
+    }
+    const free = this.#parts.transfers - this.#running.size;
+    if (free > 0 && !this.#isStopped) {
+      const waiting = asks.filter(({ cap }) => !this.#running.has(cap.id) && !this.#failures.has(cap.id));
+      for (const ask of this.#first(waiting, free, nowMs)) {
+        this.#start(ask);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const { abort } of this.#running.values()) {
+      abort.abort(new FsError('aborted', 'the server stops'));
+    }
+    await Promise.all([...this.#running.values()].map(({ done }) => done));
+  }
+
+  #first(waiting: readonly UploadAsk[], count: number, nowMs: number): readonly UploadAsk[] {
+    const rank = ({ cap }: UploadAsk): number => {
+      const askedAtMs = this.#askedAtMs.get(cap.id) ?? nowMs;
+      return nowMs - askedAtMs > PATIENCE_MS ? askedAtMs - nowMs : cap.sizeBytes;
+    };
+    return waiting.length <= count
+      ? waiting
+      : waiting
+          .map((ask) => ({ ask, rank: rank(ask) }))
+          .sort((a, b) => a.rank - b.rank)
+          .slice(0, count)
+          .map(({ ask }) => ask);
+  }
+
+  #start(ask: UploadAsk): void {
+    const abort = new AbortController();
+    const running: Running = {
+      ask,
+      abort,
+      sentBytes: 0,
+      done: Promise.resolve().then(() => this.#run(ask, running, abort.signal)),
+    };
+    this.#running.set(ask.cap.id, running);
+  }
+
+  async #run(ask: UploadAsk, running: Running, signal: AbortSignal): Promise<void> {
+    const { cap } = ask;
+    try {
+      using _hold = this.#parts.source.hold(cap.id);
+      const readCap = (await this.#onGridAlready(ask, signal)) ?? (await this.#upload(ask, running, signal));
+      const { landed, records, clock } = this.#parts;
+      const caps = { writeCap: undefined, readCap, atMs: clock.now() };
+      await records.commit([landed.record(cap.text, caps)]);
+      landed.note(cap.text, caps);
+      this.#remember(ask, readCap);
+    } catch (error) {
+      if (!hasCode(error, 'aborted') || !signal.aborted) {
+        this.#failures.set(cap.id, error);
+      }
+    } finally {
+      this.#running.delete(cap.id);
+      this.#parts.onChange();
+    }
+  }
+
+  /** The same bytes went there lately, and are there still: shares of what was unlinked are collected some day. */
+  async #onGridAlready({ sha256 }: UploadAsk, signal: AbortSignal): Promise<string | undefined> {
+    const known = sha256 === undefined ? undefined : this.#known.get(sha256);
+    if (known === undefined || known.startsWith('URI:LIT:')) {
+      return known;
+    }
+    const { isHealthy, isRecoverable } = await this.#parts.grid.check(known, signal);
+    return isHealthy && isRecoverable ? known : undefined;
+  }
+
+  async #upload(ask: UploadAsk, running: Running, signal: AbortSignal): Promise<string> {
+    const { grid } = this.#parts;
+    const { sizeBytes } = ask.cap;
+    const pieces = this.#pieces(ask, running, signal);
+    let body: UploadBody;
+    if (sizeBytes <= IN_MEMORY_BYTES) {
+      const all: Buffer[] = [];
+      for await (const piece of pieces) {
+        all.push(piece);
+      }
+      body = { bytes: Buffer.concat(all) };
+    } else {
+      body = { stream: Readable.from(pieces, { objectMode: false }), sizeBytes };
+    }
+    return await grid.upload(body, signal);
+  }
+
+  /** Block by block; fails before the last one where the whole is not what was taken in. */
+  async *#pieces({ cap, sha256 }: UploadAsk, running: Running, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const content = this.#parts.source.content(cap.id, cap.sizeBytes);
+    const hash = startSha256();
+    const count = blockCountOf(cap.sizeBytes);
+    running.sentBytes = 0;
+    for (let index = 0; index < count; index += 1) {
+      const block = await content.read(index);
+      hash.update(block);
+      if (index === count - 1 && sha256 !== undefined && hash.digest('base64url') !== sha256) {
+        throw new FsError('corrupt', 'the bytes on this disk are not those that were taken in', {
+          hint: 'look at the disk; the copy here is kept as it is',
+        });
+      }
+      await this.#parts.pace.up(block.length, signal);
+      running.sentBytes += block.length;
+      yield block;
+    }
+  }
+
+  #remember({ sha256 }: UploadAsk, readCap: string): void {
+    if (sha256 === undefined) {
+      return;
+    }
+    this.#known.delete(sha256);
+    this.#known.set(sha256, readCap);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= MAX_KNOWN) {
+        break;
+      }
+      this.#known.delete(oldest);
+    }
+  }
+}

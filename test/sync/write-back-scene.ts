@@ -1,0 +1,210 @@
+// A tree whose changes are answered here and brought to a grid in memory: with a clock that is moved by hand, a dirty
+// store in a folder of its own, and a store that outlives a restart.
+import type { BlockCache } from '../../src/cache/block-cache.ts';
+import { BlockCache as Blocks } from '../../src/cache/block-cache.ts';
+import { ScratchSpace } from '../../src/cache/scratch-space.ts';
+import type { DirtyStore } from '../../src/dirty/dirty-store.ts';
+import { EditStore } from '../../src/edits/edit-store.ts';
+import { Landed } from '../../src/edits/landed.ts';
+import { PendingEdits } from '../../src/edits/pending-edits.ts';
+import { SealedRecords } from '../../src/edits/sealed-records.ts';
+import { Stands } from '../../src/edits/stands.ts';
+import { GridTree } from '../../src/inode/grid-tree.ts';
+import { ListingStore } from '../../src/inode/listing-store.ts';
+import { MutableStore } from '../../src/inode/mutable-store.ts';
+import { randomId } from '../../src/seal/random.ts';
+import { BodyKeeper } from '../../src/sync/body-keeper.ts';
+import { Syncer } from '../../src/sync/syncer.ts';
+import { makeDirty } from '../dirty/make-dirty.ts';
+import { type LogLine, logLines } from '../fakes/log-lines.ts';
+import { ManualClock } from '../fakes/manual-clock.ts';
+import { MapMetaStore } from '../fakes/map-meta-store.ts';
+import { MemoryGrid } from '../fakes/memory-grid.ts';
+import { plainCodec } from '../fakes/plain-codec.ts';
+import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
+
+/** What outlives the process. */
+export interface World {
+  readonly folder: TemporaryFolder;
+  readonly grid: MemoryGrid;
+  readonly store: MapMetaStore;
+  readonly rootCap: string;
+  readonly clock: ManualClock;
+}
+
+export interface SceneOptions {
+  readonly isStoreKnown?: boolean;
+}
+
+export const REST_MS = 5_000;
+
+export async function makeWorld(): Promise<World & AsyncDisposable> {
+  const folder = await temporaryFolder();
+  const clock = new ManualClock();
+  const grid = new MemoryGrid(clock);
+  const rootCap = await grid.makeDirectory(new Map());
+  return {
+    folder,
+    grid,
+    store: new MapMetaStore(),
+    rootCap,
+    clock,
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+/** One run of the server's parts. */
+export class Scene implements AsyncDisposable {
+  readonly clock: ManualClock;
+  readonly grid: MemoryGrid;
+  readonly store: MapMetaStore;
+  readonly records: SealedRecords;
+  readonly pending: PendingEdits;
+  readonly landed: Landed;
+  readonly stands: Stands;
+  readonly bodies: DirtyStore;
+  readonly cache: BlockCache;
+  readonly tree: GridTree;
+  readonly syncer: Syncer;
+  readonly keeper: BodyKeeper;
+  readonly lines: readonly LogLine[];
+
+  static async start(world: World, options: SceneOptions = {}): Promise<Scene> {
+    const { clock, store, folder } = world;
+    const { log, lines } = logLines();
+    const records = new SealedRecords(store, plainCodec);
+    const bodies = await makeDirty(folder.path, { clock, log, isFsynced: false });
+    const cache = await Blocks.open({
+      folder: folder.path,
+      key: Buffer.alloc(32, 3),
+      maxBytes: Number.POSITIVE_INFINITY,
+      minFreeBytes: 0,
+      bufferBytes: 0,
+      pinned: new Map(),
+      clock,
+      log,
+    });
+    const parts = {
+      ...world,
+      ...options,
+      log,
+      lines,
+      records,
+      bodies,
+      cache,
+      pending: await PendingEdits.open(records),
+      landed: await Landed.open(records),
+      stands: await Stands.open(records),
+    };
+    return new Scene(parts);
+  }
+
+  private constructor(
+    parts: World &
+      SceneOptions &
+      Pick<Scene, 'records' | 'bodies' | 'cache' | 'pending' | 'landed' | 'stands' | 'lines'> & {
+        readonly log: ReturnType<typeof logLines>['log'];
+      },
+  ) {
+    const { clock, grid, store, records, pending, landed, stands, bodies, cache, log } = parts;
+    this.clock = clock;
+    this.grid = grid;
+    this.store = store;
+    this.records = records;
+    this.pending = pending;
+    this.landed = landed;
+    this.stands = stands;
+    this.bodies = bodies;
+    this.cache = cache;
+    this.lines = parts.lines;
+    this.tree = new GridTree({
+      grid,
+      rootCap: parts.rootCap,
+      cache,
+      listings: new ListingStore(store, { seal: (text) => text, open: (text) => text }, log),
+      mutables: new MutableStore(store, log),
+      scratch: new ScratchSpace(undefined),
+      metaBufferBytes: 64 * 1024 * 1024,
+      edits: new EditStore(records),
+      clock,
+      log,
+      random: () => 0.5,
+      dirCacheTimeMs: 10_000,
+      retries: 0,
+      isSoleWriter: true,
+      isReadOnly: false,
+      local: { pending, landed, stands, bodies, newId: randomId },
+    });
+    this.syncer = new Syncer({
+      grid,
+      pending,
+      landed,
+      stands,
+      records,
+      source: bodies,
+      dirs: this.tree.directories,
+      root: this.tree.root,
+      clock,
+      log,
+      random: () => 0.5,
+      newId: randomId,
+      times: { restMs: REST_MS, deadlineMs: 60_000 },
+      transfers: 2,
+      uploadBytesPerSecond: undefined,
+      proofMaxAgeMs: 1_000,
+      gateway: 'here',
+    });
+    this.keeper = new BodyKeeper({
+      pending,
+      landed,
+      stands,
+      records,
+      bodies,
+      cache,
+      dirs: this.tree.directories,
+      root: this.tree.root,
+      users: {
+        isBusy: (cap) => this.syncer.isFrozen(cap) || this.syncer.uploads.sentBytes(cap) !== undefined,
+        isInTrash: () => false,
+      },
+      clock,
+      log,
+      isStoreKnown: parts.isStoreKnown ?? true,
+    });
+  }
+
+  /** Moves time on, with turns for the disk, until `isSo`; fails after two minutes of that time. */
+  async until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
+    for (let tries = 0; tries < 600; tries += 1) {
+      if (await isSo()) {
+        return;
+      }
+      await this.clock.advance(200);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    throw new Error(`it never came to that: ${what}`);
+  }
+
+  /** Brings everything to the grid. */
+  async sync(): Promise<void> {
+    this.syncer.start();
+    await this.until(() => this.pending.size === 0, 'all is on the grid');
+  }
+
+  /** Lets time pass in which nothing is expected. */
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 1_000) {
+      await this.clock.advance(Math.min(left, 1_000));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** As a crash, but for what runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.syncer.stop();
+    await this.keeper.stop();
+    await this.tree.stop();
+    await this.bodies.close();
+    await this.cache.close();
+  }
+}
