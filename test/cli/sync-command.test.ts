@@ -162,24 +162,54 @@ describe('commands about changes', () => {
 });
 
 describe('the program', () => {
-  test('says that nothing waits where writes go through', async () => {
-    const args = ['--cache-dir', cacheDir, '--data-dir', join(folder, 'data')];
-    const running = start(bin, ['--addr', '127.0.0.1:0', ...args], { HOME: folder });
+  afterEach(() => {
+    rmSync(join(folder, 'data'), { recursive: true, force: true });
+    rmSync(join(folder, '.config'), { recursive: true, force: true });
+  });
+
+  async function serveReal(...args: readonly string[]): Promise<{ running: Running; url: string }> {
+    const places = ['--cache-dir', cacheDir, '--data-dir', join(folder, 'data')];
+    const running = start(bin, ['--addr', '127.0.0.1:0', ...places, ...args], { HOME: folder });
     started.push(running);
-    const [, url] = await running.printed(/^listening on (\S+)/m);
+    const [, url = ''] = await running.printed(/^listening on (\S+)/m);
+    return { running, url };
+  }
+
+  test('says that nothing waits where writes go through', async () => {
+    const { running, url } = await serveReal('--write-mode', 'through');
     const { code, stdout } = await command('status --json', bin);
-    const status = JSON.parse(stdout);
-    assert.equal(code, 0);
-    assert.deepEqual(
-      [status.writeMode, status.isGridUp, status.isSynced, status.isSafeToStop],
-      ['through', true, true, true],
-    );
+    const { below, ...status } = JSON.parse(stdout);
+    const { writeMode, isGridUp, isSynced, isSafeToStop } = status;
+    assert.deepEqual([code, below, writeMode], [0, null, 'through']);
+    assert.deepEqual([isGridUp, isSynced, isSafeToStop], [true, true, true]);
     assert.equal((await command('flush --wait', bin)).code, 0);
-    const { below: _below, ...same } = status;
-    assert.deepEqual(await (await fetch(`${url}-/status`)).json(), same);
+    assert.deepEqual(await (await fetch(`${url}-/status`)).json(), status);
     running.child.kill('SIGTERM');
     assert.equal((await running.ended).code, 0);
-    rmSync(join(folder, 'data'), { recursive: true });
-    rmSync(join(folder, '.config'), { recursive: true });
+  });
+
+  test('shows what waits, sends it when asked, and before it ends', async () => {
+    const args = ['--write-mode', 'back', '--write-back', '1h'];
+    const { running, url } = await serveReal(...args);
+    const body = 'x'.repeat(100_000);
+    await fetch(`${url}one`, { method: 'PUT', body });
+    const waits = await command('status', bin);
+    assert.equal(waits.code, 4);
+    assert.match(waits.stdout, /^everything on the grid: no$.*^not on the grid {2}1 change, 97\.7 KiB/ms);
+    const { items } = (await (await fetch(`${url}-/status`)).json()) as { items: Array<{ path: string }> };
+    assert.deepEqual(
+      items.map(({ path }) => path),
+      ['/one'],
+    );
+    assert.equal((await command('flush --wait', bin)).code, 0);
+    assert.equal((await command('status', bin)).code, 0);
+    await fetch(`${url}two`, { method: 'PUT', body });
+    running.child.kill('SIGTERM');
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 0);
+    assert.match(stderr, /waiting for changes to reach the grid/);
+    const again = await serveReal(...args);
+    assert.equal((await command('status', bin)).code, 0);
+    assert.equal(await (await fetch(`${again.url}two`)).text(), body);
   });
 });
