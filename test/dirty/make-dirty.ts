@@ -16,7 +16,10 @@ export const part: ManifestPart = {
   modifiedAtMs: 1_700_000_000_123,
 };
 
-export async function makeDirty(folder: string, options: Partial<DirtyStoreOptions> = {}): Promise<DirtyStore> {
+export async function makeDirty(
+  folder: string,
+  options: Partial<DirtyStoreOptions> = {},
+): Promise<DirtyStore> {
   return await DirtyStore.open({
     folder,
     key: Buffer.alloc(32, 1),
@@ -41,7 +44,10 @@ export function bodyOf(bytes: Buffer, pieceBytes: number = 64 * 1024): Readable 
 }
 
 export async function put(store: DirtyStore, bytes: Buffer, pieceBytes?: number): Promise<Received> {
-  return await store.receive(bodyOf(bytes, pieceBytes), { expectedBytes: bytes.length, manifest: () => part });
+  return await store.receive(bodyOf(bytes, pieceBytes), {
+    expectedBytes: bytes.length,
+    manifest: () => part,
+  });
 }
 
 export async function readAll(store: DirtyStore, id: string, sizeBytes: number): Promise<Buffer> {
