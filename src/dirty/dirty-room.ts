@@ -175,7 +175,7 @@ export class Reservation implements Disposable {
     }
   }
 
-  /** Of them `bytes` are written in all, or about to be. */
+  /** Of them `bytes` are written in all. Before that they count beside what the disk says, so that nobody else gets them. */
   wrote(bytes: number): void {
     this.#room.written(bytes - this.#writtenBytes);
     this.#writtenBytes = bytes;
