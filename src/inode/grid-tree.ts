@@ -148,7 +148,9 @@ export class GridTree implements Tree {
     const parts = { ...options, walker: this.#walker, files: this.#files, slowness: this.#slowness };
     const { clock } = options;
     this.#localChanges =
-      local && localFiles && new LocalChanges({ ...local, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
+      local &&
+      localFiles &&
+      new LocalChanges({ ...local, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
     const changer = this.#localChanges ?? writeThrough;
     const maker =
       local && this.#localChanges

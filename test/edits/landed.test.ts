@@ -57,7 +57,10 @@ describe('Landed', () => {
       await land(FILE, GRID_FILE);
       await land(DIR, GRID_DIR);
       landed = when === 'at once' ? landed : await open();
-      assert.deepEqual(JSON.parse(JSON.stringify(landed.capsOf(FILE))), { readCap: GRID_FILE.readCap, atMs: 1 });
+      assert.deepEqual(JSON.parse(JSON.stringify(landed.capsOf(FILE))), {
+        readCap: GRID_FILE.readCap,
+        atMs: 1,
+      });
       assert.equal(landed.capsOf(DIR)?.writeCap, GRID_DIR.writeCap);
       assert.equal(landed.capsOf(localFileText('other', 3)), undefined);
       assert.equal([...landed.all()].length, 2);

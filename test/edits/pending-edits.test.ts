@@ -30,7 +30,14 @@ class SlowStore extends MapMetaStore {
 
 /** In which three answers may come: what succeeds is answered in the order of calls. */
 function ordersOf(fates: string): number[][] {
-  const all = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+  const all = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ];
   return all.filter((order) => {
     const succeeding = order.filter((index) => fates[index] === 's');
     return succeeding.every((index, i) => i === 0 || index > (succeeding[i - 1] ?? 0));
@@ -104,7 +111,12 @@ describe('PendingEdits', () => {
   });
 
   test('has all of it again after a restart, each with a generation of its own', async () => {
-    const old = { ...edit('gone', undefined), base: file('was'), tried: ['t'], parked: { code: 'denied', message: 'no' } };
+    const old = {
+      ...edit('gone', undefined),
+      base: file('was'),
+      tried: ['t'],
+      parked: { code: 'denied', message: 'no' },
+    };
     await pending.commit([{ place: old, edit: old }]);
     await put('x', 'a');
     await put('y', 'b', 'other');
@@ -112,7 +124,9 @@ describe('PendingEdits', () => {
     const before = [...pending.all()];
     pending = await open(store);
     const withoutGen = (edits: Iterable<PendingEdit>): unknown[] =>
-      [...edits].map(({ gen: _gen, ...rest }) => structuredClone(rest)).sort((a, b) => (a.name < b.name ? -1 : 1));
+      [...edits]
+        .map(({ gen: _gen, ...rest }) => structuredClone(rest))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
     assert.deepEqual(
       JSON.parse(JSON.stringify(withoutGen(pending.all()))),
       JSON.parse(JSON.stringify(withoutGen(before))),
@@ -180,7 +194,10 @@ describe('PendingEdits', () => {
       ]),
       { code: 'no-space' },
     );
-    assert.deepEqual(['x', 'y', 'z'].map((name) => shown(name)), ['a', 'b', undefined]);
+    assert.deepEqual(
+      ['x', 'y', 'z'].map((name) => shown(name)),
+      ['a', 'b', undefined],
+    );
     requireConsistent();
   });
 
@@ -228,12 +245,14 @@ describe('PendingEdits', () => {
     assert.equal((await open(slow)).get({ dirId: 'dir', name: 'x' })?.want?.readCap, durable);
   }
 
-  test('leaves nothing to read in the store, and opens with the root\'s write cap only', async () => {
+  test("leaves nothing to read in the store, and opens with the root's write cap only", async () => {
     const key = Buffer.alloc(32, 7);
     const sealed = new SealedRecords(store, writersSecrets(key));
     pending = await PendingEdits.open(sealed);
     const made = edit('secret name', file('URI:secret cap'));
-    await pending.commit([{ place: made, edit: { ...made, base: file('URI:old cap'), tried: ['URI:tried cap'] } }]);
+    await pending.commit([
+      { place: made, edit: { ...made, base: file('URI:old cap'), tried: ['URI:tried cap'] } },
+    ]);
     const values = JSON.stringify([...store.records.values()]);
     for (const secret of ['secret', 'cap', 'URI', 'token']) {
       assert.ok(!values.includes(secret), secret);

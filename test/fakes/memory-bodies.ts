@@ -1,7 +1,8 @@
 // Bodies that the grid has not yet, in memory: what a BodyStore and LocalBytes promise, over a Map. Bytes that are held
 // when they are removed go with the last hold.
-import { buffer } from 'node:stream/consumers';
+
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { rangeOfBlock } from '../../src/base/blocks.ts';
 import { FsError } from '../../src/base/errors.ts';
 import type { LocalBytes } from '../../src/inode/local-files.ts';

@@ -37,7 +37,10 @@ export class WatchedGrid extends MemoryGrid {
     await super.overwrite(writeCap, body, signal);
   }
 
-  override async makeDirectory(children: ReadonlyMap<string, ChildLink>, signal?: AbortSignal): Promise<string> {
+  override async makeDirectory(
+    children: ReadonlyMap<string, ChildLink>,
+    signal?: AbortSignal,
+  ): Promise<string> {
     this.#enter(this.writes, 'makeDirectory');
     return await super.makeDirectory(children, signal);
   }

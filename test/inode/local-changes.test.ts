@@ -74,10 +74,7 @@ function pendingNames(): string[] {
 }
 
 async function pendingAt(path: string): Promise<PendingEdit | undefined> {
-  const [name = '', dir = tree.root.dirId] = [
-    at(path).at(-1),
-    (await tree.trace(at(path))).at(-2)?.dirId,
-  ];
+  const [name = '', dir = tree.root.dirId] = [at(path).at(-1), (await tree.trace(at(path))).at(-2)?.dirId];
   return local.pending.get({ dirId: dir, name });
 }
 
@@ -101,13 +98,22 @@ beforeEach(async () => {
 describe('a tree that writes back', () => {
   for (const size of [0, 1, 55, 56, B - 1, B, B + 1, 6 * B + 500]) {
     test(`gives back a file of ${size} bytes, whole and in part, that the grid has not`, async () => {
-      const content = Buffer.from(Array.from({ length: size }, (_, index) => (index * 31 + (index >> 17)) % 251));
+      const content = Buffer.from(
+        Array.from({ length: size }, (_, index) => (index * 31 + (index >> 17)) % 251),
+      );
       const { isNew, resource } = await put(tree, '/f', content);
       assert.deepEqual([isNew, resource.sizeBytes], [true, size]);
       await reopen();
       const file = await tree.open(at('/f'));
       assert.equal(file.resource.sizeBytes, size);
-      for (const [start, end] of [[0, size], [0, 0], [size, size], [1, size - 1], [B - 1, B + 1], [5 * B, size]]) {
+      for (const [start, end] of [
+        [0, size],
+        [0, 0],
+        [size, size],
+        [1, size - 1],
+        [B - 1, B + 1],
+        [5 * B, size],
+      ]) {
         const range = { start: start ?? 0, end: end ?? 0 };
         if (range.start <= range.end && range.end <= size) {
           const expected = content.subarray(range.start, range.end);
@@ -131,7 +137,15 @@ describe('a tree that writes back', () => {
     await tree.copy(at('/e/new'), at('/n'), OVER);
     await tree.remove(at('/d/f'));
     await tree.setProperties(at('/e/g'), () => ({ modifiedAtMs: 5_000 }));
-    const expected = { '/d/': '', '/d2/': '', '/d2/f': 'F2', '/e/': '', '/e/g': 'G', '/e/new': 'N', '/n': 'N' };
+    const expected = {
+      '/d/': '',
+      '/d2/': '',
+      '/d2/f': 'F2',
+      '/e/': '',
+      '/e/g': 'G',
+      '/e/new': 'N',
+      '/n': 'N',
+    };
     assert.deepEqual(await dump(tree), expected);
     await reopen();
     assert.deepEqual(await dump(tree), expected);
@@ -148,7 +162,10 @@ describe('a tree that writes back', () => {
     await tree.remove(at('/e'));
     assert.deepEqual(pendingNames(), []);
     assert.deepEqual(local.bodies.ids(), []);
-    assert.deepEqual([...made.store.records.keys()].filter((key) => key.startsWith('pending/')), []);
+    assert.deepEqual(
+      [...made.store.records.keys()].filter((key) => key.startsWith('pending/')),
+      [],
+    );
   });
 
   test('leaves a tombstone with what the grid had, through all that came between', async () => {
@@ -184,7 +201,11 @@ describe('a tree that writes back', () => {
     const colour = { uri: 'http://example.org/', local: 'colour', xml: '<c xmlns="http://example.org/"/>' };
     await put(tree, '/f', 'x', { modifiedAtMs: 1_500_000_000_123, contentType: 'text/x-odd' });
     await tree.makeDirectory(at('/d'));
-    const values = { modifiedAtMs: 1_400_000_000_000, createdAtMs: 1_300_000_000_000, deadProperties: [colour] };
+    const values = {
+      modifiedAtMs: 1_400_000_000_000,
+      createdAtMs: 1_300_000_000_000,
+      deadProperties: [colour],
+    };
     await tree.setProperties(at('/d'), () => values);
     await tree.setProperties(at('/f'), () => ({ createdAtMs: 1_300_000_000_000, deadProperties: [colour] }));
     const seen = async (): Promise<Resource[]> => [
@@ -196,7 +217,10 @@ describe('a tree that writes back', () => {
     const before = await seen();
     assert.match(before[1]?.etag ?? '', /^"[\w-]{22}"$/);
     assert.deepEqual([before[1]?.contentType, before[1]?.deadProperties], ['text/x-odd', [colour]]);
-    assert.deepEqual([before[2]?.createdAtMs, before[2]?.modifiedAtMs], [1_300_000_000_000, 1_400_000_000_000]);
+    assert.deepEqual(
+      [before[2]?.createdAtMs, before[2]?.modifiedAtMs],
+      [1_300_000_000_000, 1_400_000_000_000],
+    );
     await reopen();
     assert.deepEqual(await seen(), before);
     const { resource } = await tree.move(at('/f'), at('/d/g'), OVER);
@@ -216,7 +240,12 @@ describe('a tree that writes back, moving and copying', () => {
   test('reads a file that was renamed and renamed again, within and across directories', async () => {
     await onGrid({ '/d/': '' });
     await put(tree, '/a', 'A');
-    for (const [from, to] of [['/a', '/b'], ['/b', '/d/c'], ['/d/c', '/d/e'], ['/d/e', '/a']] as const) {
+    for (const [from, to] of [
+      ['/a', '/b'],
+      ['/b', '/d/c'],
+      ['/d/c', '/d/e'],
+      ['/d/e', '/a'],
+    ] as const) {
       await tree.move(at(from), at(to), OVER);
       assert.equal(await get(tree, to), 'A');
       await assert.rejects(tree.stat(at(from)), { code: 'not-found' });
@@ -231,7 +260,11 @@ describe('a tree that writes back, moving and copying', () => {
     await put(tree, '/d/n', 'new');
     await tree.makeDirectory(at('/d/m'));
     await put(tree, '/d/m/x', 'X');
-    for (const [from, to] of [['/d', '/o/d'], ['/o/d', '/e'], ['/e', '/d']] as const) {
+    for (const [from, to] of [
+      ['/d', '/o/d'],
+      ['/o/d', '/e'],
+      ['/e', '/d'],
+    ] as const) {
       await tree.move(at(from), at(to), OVER);
       await reopen();
       assert.deepEqual(await dump(tree, to), {
@@ -344,7 +377,14 @@ describe('a tree that writes back, removing directories', () => {
     await tree.remove(at('/d'));
     assert.deepEqual(pendingNames(), ['1', '2', '3', 'k', 'no d', 't']);
     await reopen();
-    assert.deepEqual(await dump(tree), { '/3': '3', '/o/': '', '/o/k/': '', '/o/k/2': '2', '/t/': '', '/t/1': '1' });
+    assert.deepEqual(await dump(tree), {
+      '/3': '3',
+      '/o/': '',
+      '/o/k/': '',
+      '/o/k/2': '2',
+      '/t/': '',
+      '/t/1': '1',
+    });
   });
 
   test('drops what came into a directory of which only a parent is removed', async () => {
@@ -357,7 +397,10 @@ describe('a tree that writes back, removing directories', () => {
     assert.deepEqual(local.bodies.ids(), []);
   });
 
-  for (const [removed, kept] of [['/d', '/alias'], ['/alias', '/d']] as const) {
+  for (const [removed, kept] of [
+    ['/d', '/alias'],
+    ['/alias', '/d'],
+  ] as const) {
     for (const written of ['/d', '/alias']) {
       test(`keeps what waits in a directory that stands at two names: written at ${written}, ${removed} removed`, async () => {
         await onGrid({ '/d/': '', '/d/e/': '' });
@@ -522,7 +565,12 @@ describe('a tree that writes back, asked for conditions', () => {
 describe('a tree that writes back while the grid is away', () => {
   test('takes every change below a directory whose listing is known, and none below one that is not', async () => {
     await onGrid({ '/d/': '', '/d/f': 'F' });
-    const g = { kind: 'file' as const, writeCap: undefined, readCap: litCapOf(Buffer.from('G')), metadata: {} };
+    const g = {
+      kind: 'file' as const,
+      writeCap: undefined,
+      readCap: litCapOf(Buffer.from('G')),
+      metadata: {},
+    };
     const [writeCap, readCap] = [await grid.makeDirectory(new Map([['g', g]])), undefined];
     const never = { kind: 'directory' as const, writeCap, readCap, metadata: {} };
     await grid.setChildren(made.rootCap, new Map([['never', never]]), false);
@@ -543,7 +591,10 @@ describe('a tree that writes back while the grid is away', () => {
     }
     await assert.rejects(tree.copy(at('/d'), at('/all'), OVER), { code: 'unavailable' });
     await reopen();
-    assert.deepEqual([...(await tree.list(at('/d'))).children()].map(({ name }) => name).sort(), ['c', 'moved']);
+    assert.deepEqual([...(await tree.list(at('/d'))).children()].map(({ name }) => name).sort(), [
+      'c',
+      'moved',
+    ]);
     assert.equal(await get(tree, '/d/c/x'), 'X');
     grid.isAway = false;
     assert.deepEqual(await dump(tree), {
@@ -579,10 +630,13 @@ describe('changes at the same time in a tree that writes back', () => {
   for (const [what, meanwhile] of [
     ['removed', () => tree.remove(at('/d'))],
     ['moved', () => tree.move(at('/d'), at('/o/d'), OVER)],
-    ['removed and made anew', async () => {
-      await tree.remove(at('/d'));
-      await tree.makeDirectory(at('/d'));
-    }],
+    [
+      'removed and made anew',
+      async () => {
+        await tree.remove(at('/d'));
+        await tree.makeDirectory(at('/d'));
+      },
+    ],
     ['replaced by a move', () => tree.move(at('/o'), at('/d'), OVER)],
   ] as const) {
     test(`refuse a body whose directory is ${what} while it comes`, async () => {
@@ -656,7 +710,9 @@ describe('changes at the same time in a tree that writes back', () => {
     await tree.makeDirectory(at('/t'));
     await put(tree, '/t/g', 'old');
     const lastWord = (): void => {
-      const { id = '' } = { id: local.bodies.ids().find((id) => local.bodies.bytes(id)?.toString() === 'old') };
+      const { id = '' } = {
+        id: local.bodies.ids().find((id) => local.bodies.bytes(id)?.toString() === 'old'),
+      };
       local.bodies.remove(id);
     };
     for (const from of ['/t/g', '/t']) {
@@ -674,5 +730,64 @@ describe('changes at the same time in a tree that writes back', () => {
     assert.ok((await buffer(stream)).equals(content));
     assert.equal(local.bodies.ids().length, 1);
     await assert.rejects(file.read({ start: 0, end: 5 }), { code: 'race' });
+  });
+});
+
+describe('handles on a tree that writes back', () => {
+  const MAKE = { access: 'read-write', create: true } as const;
+
+  test('make, write, cut and append without the grid, and leave one body', async () => {
+    const handle = await tree.openHandle(at('/f'), MAKE);
+    await handle.write(B + 3, Buffer.from('end'));
+    await handle.flush();
+    await handle.write(0, Buffer.from('start'));
+    await handle.append(Buffer.from('!'));
+    await handle.flush();
+    await handle.truncate(5);
+    await handle.close();
+    await reopen();
+    assert.equal(await get(tree, '/f'), 'start');
+    const again = await tree.openHandle(at('/f'), { access: 'write', append: true });
+    await again.write(0, Buffer.from('ed'));
+    await again.close();
+    assert.equal(await get(tree, '/f'), 'started');
+    assert.deepEqual([grid.writes, local.bodies.ids().length], [[], 1]);
+  });
+
+  for (const [what, replace] of [
+    ['replaced', () => put(tree, '/f', 'theirs')],
+    ['removed', () => tree.remove(at('/f'))],
+  ] as const) {
+    test(`refuse to commit over a file that was ${what}, and keep the bytes of the old one until then`, async () => {
+      const content = Buffer.alloc(3 * B, 'x');
+      await put(tree, '/f', content);
+      const reader = await tree.openHandle(at('/f'), { access: 'read' });
+      const handle = await tree.openHandle(at('/f'), { access: 'read-write' });
+      await handle.write(B, Buffer.from('mine'));
+      await replace();
+      const before = await dump(tree);
+      await assert.rejects(handle.close(), { code: 'conflict' });
+      assert.equal((await handle.read(B, 5)).toString(), 'minex');
+      assert.equal((await handle.read(2 * B, 5)).toString(), 'xxxxx');
+      await handle.discard();
+      assert.equal((await reader.read(2 * B, 5)).toString(), 'xxxxx');
+      await reader.close();
+      assert.deepEqual(await dump(tree), before);
+      assert.equal(local.bodies.ids().length, Object.keys(before).length);
+    });
+  }
+
+  test('follow a file whose properties were set, and not one that was moved', async () => {
+    await put(tree, '/f', 'old');
+    const handle = await tree.openHandle(at('/f'), { access: 'read-write' });
+    await handle.write(0, Buffer.from('new'));
+    await tree.setProperties(at('/f'), () => ({ createdAtMs: 1_000 }));
+    await handle.flush();
+    assert.deepEqual([await get(tree, '/f'), (await tree.stat(at('/f'))).createdAtMs], ['new', 1_000]);
+    await handle.write(0, Buffer.from('two'));
+    await tree.move(at('/f'), at('/g'), OVER);
+    await assert.rejects(handle.close(), { code: 'conflict' });
+    await handle.discard();
+    assert.deepEqual(await dump(tree), { '/g': 'new' });
   });
 });
