@@ -5,7 +5,7 @@ import { FsError } from '../base/errors.ts';
 import { type ByteRange, rangeLength } from '../base/ranges.ts';
 import type { WantedChild } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
-import { type LocalFileCap, parseCap, parseOwnCap } from '../tahoe/caps.ts';
+import { isLocalText, type LocalFileCap, parseCap, parseOwnCap } from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { BlockReader, type BlockSource } from './block-reader.ts';
 import type { Contents } from './contents.ts';
@@ -37,8 +37,8 @@ export class LocalFiles {
 
   /** False of a file whose local bytes are gone; true of one that has other caps. */
   isHere(child: Child): boolean {
-    const cap = parseOwnCap(child.readCap ?? '');
-    return cap.kind !== 'local-file' || this.#bytes.has(cap.id);
+    const cap = isLocalText(child.readCap) ? parseOwnCap(child.readCap ?? '') : undefined;
+    return cap?.kind !== 'local-file' || this.#bytes.has(cap.id);
   }
 
   opened(cap: LocalFileCap): OpenedFile {
