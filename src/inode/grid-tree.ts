@@ -34,6 +34,7 @@ import type { MutableStore } from './mutable-store.ts';
 import { OpenHandles } from './open-handles.ts';
 import type { Pins } from './pins.ts';
 import { existing, Places } from './places.ts';
+import { type BesideName, relink } from './relink.ts';
 import { setProperties } from './set-properties.ts';
 import { Slowness } from './slowness.ts';
 import { Transfers } from './transfers.ts';
@@ -76,7 +77,7 @@ export interface GridTreeOptions {
   readonly retries: number;
   readonly isSoleWriter: boolean;
   readonly isReadOnly: boolean;
-  /** With what every change is refused, where one could not be kept safely. */
+  /** With what every change is refused at first, where one could not be kept safely. */
   readonly writeRefusal?: FsError | undefined;
   /** For changes that are answered before the grid has them; undefined = they are written through. */
   readonly local?: LocalParts | undefined;
@@ -115,6 +116,7 @@ export class GridTree implements Tree {
   readonly #slowness = new Slowness();
   readonly #saver: ListingSaver;
   readonly #spaceAsked = new SingleFlight<string, GridSpace>();
+  #writeRefusal: FsError | undefined;
   #space: { readonly atMs: number; readonly availableBytes: number | undefined } | undefined;
 
   constructor(options: GridTreeOptions) {
@@ -158,7 +160,8 @@ export class GridTree implements Tree {
         : new GridMaker(options.grid, this.contents);
     this.#changer = changer;
     this.#maker = maker;
-    this.#places = new Places({ ...parts, landed });
+    this.#writeRefusal = options.writeRefusal;
+    this.#places = new Places({ ...parts, landed, refusal: () => this.#writeRefusal });
     this.#linker = new Linker(this.#places, changer);
     this.#transfers = new Transfers({ ...parts, changer, maker }, this.#places, this.#linker);
     this.#writes = new FileWrites({ ...parts, changer, maker, places: this.#places, linker: this.#linker });
@@ -178,6 +181,16 @@ export class GridTree implements Tree {
   /** What the directories in memory take of it, estimated. */
   get directoryBytes(): number {
     return this.#dirs.bytes;
+  }
+
+  /** With what every change is refused just now. */
+  get writeRefusal(): FsError | undefined {
+    return this.#writeRefusal;
+  }
+
+  /** From now on every change is refused with this; undefined = none. */
+  refuseWrites(refusal: FsError | undefined): void {
+    this.#writeRefusal = refusal;
   }
 
   /** What operators may ask of the cache behind this tree. */
@@ -318,6 +331,11 @@ export class GridTree implements Tree {
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
     return await this.#transfers.copy(from, to, options);
+  }
+
+  /** Links what stands nowhere; where it stands then. As relink.ts says. */
+  async relink(path: TreePath, child: Child, beside: BesideName): Promise<TreePath> {
+    return await relink({ tree: this, places: this.#places, linker: this.#linker }, path, child, beside);
   }
 
   async trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]> {

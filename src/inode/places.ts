@@ -18,8 +18,8 @@ export interface PlacesParts {
   readonly clock: Clock;
   readonly dirCacheTimeMs: number;
   readonly isSoleWriter: boolean;
-  /** With what every change is refused, where one could not be kept safely. */
-  readonly writeRefusal?: FsError | undefined;
+  /** With what every change is refused just now, where one could not be kept safely. */
+  readonly refusal: () => FsError | undefined;
   /** What was made here and is on the grid by now; undefined where changes are written through. */
   readonly landed: Landed | undefined;
 }
@@ -54,9 +54,10 @@ export class Places {
    * goes elsewhere before that, is looked at anew.
    */
   async toChange(path: TreePath, options: ChangeOptions, isSource = false): Promise<Place> {
-    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter, writeRefusal, landed } = this.#parts;
-    if (writeRefusal) {
-      throw writeRefusal;
+    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter, refusal, landed } = this.#parts;
+    const refused = refusal();
+    if (refused) {
+      throw refused;
     }
     const isLater = landed !== undefined; // it is compared with the grid when it is written there
     const way: WalkOptions = {

@@ -22,6 +22,8 @@ export interface BodyUsers {
   isBusy(cap: LocalFileCap): boolean;
   /** It can still be brought back. */
   isInTrash(id: string): boolean;
+  /** Drops edits of which nothing is to be kept. */
+  drop(edits: readonly PendingEdit[]): Promise<void>;
 }
 
 export interface BodyKeeperParts {

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { DirtyStore } from '../dirty/dirty-store.ts';
 import type { Landed } from '../edits/landed.ts';
-import type { PendingUpdate } from '../edits/pending.ts';
+import type { PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { SealedRecords } from '../edits/sealed-records.ts';
 import type { Stands } from '../edits/stands.ts';
@@ -13,8 +13,7 @@ import type { RecordChange } from '../meta/meta-store.ts';
 import { identityOf, isLocalText, type LocalDirCap, parseOwnCap } from '../tahoe/caps.ts';
 import type { BodyUsers } from './body-keeper.ts';
 import { knownDamaged } from './damaged-bodies.ts';
-import { placeOf } from './dir-sync.ts';
-import { localFileOf } from './local-file.ts';
+import { referredBodies } from './local-file.ts';
 
 export interface LeftoverParts {
   readonly pending: PendingEdits;
@@ -52,7 +51,7 @@ export async function putAwayLeftovers(parts: LeftoverParts): Promise<void> {
 }
 
 /** Directories that were made here and that nothing wants, or nothing but each other: a copy was cut off. */
-async function dropCutOff({ pending, landed, stands, dirs, root, log }: LeftoverParts): Promise<void> {
+async function dropCutOff({ pending, landed, stands, dirs, root, users, log }: LeftoverParts): Promise<void> {
   const isOnGrid = (dirId: string): boolean => {
     const cap = stands.get(dirId)?.writeCap;
     return (
@@ -70,20 +69,18 @@ async function dropCutOff({ pending, landed, stands, dirs, root, log }: Leftover
       }
     }
   }
-  const updates: PendingUpdate[] = [];
-  for (const edit of pending.all()) {
-    const isNew = edit.want !== undefined && edit.base === undefined && edit.tried.length === 0;
-    if (isNew && !reached.has(edit.dirId)) {
-      updates.push({ place: placeOf(edit), edit: undefined });
-    }
-  }
-  if (updates.length > 0) {
+  const cutOff = [...pending.all()].filter((edit) => isNew(edit) && !reached.has(edit.dirId));
+  if (cutOff.length > 0) {
     log.info(
-      { edits: updates.length },
+      { edits: cutOff.length },
       'the beginning of a copy that an earlier run did not finish is dropped',
     );
-    await pending.commit(updates);
+    await users.drop(cutOff);
   }
+}
+
+function isNew({ want, base, tried }: PendingEdit): boolean {
+  return want !== undefined && base === undefined && tried.length === 0;
 }
 
 /** Those that edits are in or want, and those above them. */
@@ -110,15 +107,12 @@ async function setLost(parts: LeftoverParts): Promise<void> {
   if (found.length === 0) {
     return;
   }
-  const known = new Set(await knownDamaged(records, bodies));
-  for (const edit of pending.all()) {
-    known.add(localFileOf(edit)?.id ?? '');
+  const known = referredBodies(pending, landed);
+  const damaged = new Set(await knownDamaged(records, bodies));
+  if (damaged.size > 0) {
+    log.warn({ ids: [...damaged] }, 'files of unsynced content that are damaged lie in the folder dirty');
   }
-  for (const [text] of landed.all()) {
-    const cap = parseOwnCap(text);
-    known.add(cap.kind === 'local-file' ? cap.id : '');
-  }
-  const lost = found.filter((id) => !known.has(id) && !users.isInTrash(id));
+  const lost = found.filter((id) => !known.has(id) && !damaged.has(id) && !users.isInTrash(id));
   if (lost.length > 0) {
     log.warn({ files: lost.length }, 'files that nothing refers to are kept in the folder lost for a week');
   }

@@ -1,7 +1,7 @@
 // A tree whose changes are answered here and brought to a grid in memory: with a clock that is moved by hand, a dirty
 // store in a folder of its own, and a store that outlives a restart.
-import type { BlockCache } from '../../src/cache/block-cache.ts';
-import { BlockCache as Blocks } from '../../src/cache/block-cache.ts';
+import { FsError } from '../../src/base/errors.ts';
+import { BlockCache } from '../../src/cache/block-cache.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import type { DirtyStore } from '../../src/dirty/dirty-store.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
@@ -14,7 +14,10 @@ import { ListingStore } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
 import { randomId } from '../../src/seal/random.ts';
 import { BodyKeeper } from '../../src/sync/body-keeper.ts';
+import { Recovery } from '../../src/sync/recover.ts';
 import { Syncer } from '../../src/sync/syncer.ts';
+import { Trash } from '../../src/sync/trash.ts';
+import type { LocalFileCap } from '../../src/tahoe/caps.ts';
 import { makeDirty } from '../dirty/make-dirty.ts';
 import { type LogLine, logLines } from '../fakes/log-lines.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
@@ -34,6 +37,8 @@ export interface World {
 
 export interface SceneOptions {
   readonly isStoreKnown?: boolean;
+  /** Default: the trash keeps nothing. */
+  readonly keepMs?: number;
 }
 
 export const REST_MS = 5_000;
@@ -67,6 +72,10 @@ export class Scene implements AsyncDisposable {
   readonly tree: GridTree;
   readonly syncer: Syncer;
   readonly keeper: BodyKeeper;
+  readonly trash: Trash;
+  readonly recovery: Recovery;
+  /** How often the folder was told that its contents are known. */
+  accepted = 0;
   readonly lines: readonly LogLine[];
 
   static async start(world: World, options: SceneOptions = {}): Promise<Scene> {
@@ -74,7 +83,7 @@ export class Scene implements AsyncDisposable {
     const { log, lines } = logLines();
     const records = new SealedRecords(store, plainCodec);
     const bodies = await makeDirty(folder.path, { clock, log, isFsynced: false });
-    const cache = await Blocks.open({
+    const cache = await BlockCache.open({
       folder: folder.path,
       key: Buffer.alloc(32, 3),
       maxBytes: Number.POSITIVE_INFINITY,
@@ -133,9 +142,25 @@ export class Scene implements AsyncDisposable {
       retries: 0,
       isSoleWriter: true,
       isReadOnly: false,
+      writeRefusal:
+        parts.isStoreKnown === false ? new FsError('unavailable', 'writes are refused') : undefined,
       local: { pending, landed, stands, bodies, newId: randomId },
     });
+    this.trash = new Trash({
+      pending,
+      landed,
+      records,
+      bodies,
+      grid,
+      tree: this.tree,
+      pathOf: (dirId) => this.syncer.finder.pathOf(dirId),
+      isBusy: (cap) => this.syncer.isUsing(cap),
+      keepMs: parts.keepMs ?? 0,
+      clock,
+      log,
+    });
     this.syncer = new Syncer({
+      folds: this.trash,
       grid,
       pending,
       landed,
@@ -154,6 +179,8 @@ export class Scene implements AsyncDisposable {
       proofMaxAgeMs: 1_000,
       gateway: 'here',
     });
+    const isBusy = (cap: LocalFileCap): boolean =>
+      this.syncer.isUsing(cap) || this.syncer.uploads.sentBytes(cap) !== undefined;
     this.keeper = new BodyKeeper({
       pending,
       landed,
@@ -164,13 +191,31 @@ export class Scene implements AsyncDisposable {
       dirs: this.tree.directories,
       root: this.tree.root,
       users: {
-        isBusy: (cap) => this.syncer.isUsing(cap) || this.syncer.uploads.sentBytes(cap) !== undefined,
-        isInTrash: () => false,
+        isBusy,
+        isInTrash: (id) => this.trash.holds(id),
+        drop: (edits) => this.trash.discard(edits, false),
       },
       clock,
       log,
       isStoreKnown: parts.isStoreKnown ?? true,
     });
+    this.recovery = new Recovery({
+      folder: {
+        accept: async () => {
+          this.accepted += 1;
+        },
+      },
+      tree: this.tree,
+      pending,
+      landed,
+      records,
+      bodies,
+      isInTrash: (id) => this.trash.holds(id),
+      clock,
+      log,
+      isStoreKnown: parts.isStoreKnown ?? true,
+    });
+    this.trash.onReleased((cap) => this.keeper.released(cap));
   }
 
   /** Moves time on, with turns for the disk, until `isSo`; fails after two minutes of that time. */
@@ -203,6 +248,7 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.syncer.stop();
     await this.keeper.stop();
+    await this.trash.stop();
     await this.tree.stop();
     await this.bodies.close();
     await this.cache.close();
