@@ -713,7 +713,7 @@ describe('changes at the same time in a tree that writes back', () => {
       const { id = '' } = {
         id: local.bodies.ids().find((id) => local.bodies.bytes(id)?.toString() === 'old'),
       };
-      local.bodies.remove(id);
+      void local.bodies.remove([id]);
     };
     for (const from of ['/t/g', '/t']) {
       await assert.rejects(tree.copy(at(from), at('/c'), { ...OVER, lastWord }), { code: 'race' });
