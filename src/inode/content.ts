@@ -184,9 +184,10 @@ export class Content implements BlockSource {
   #wantedUntil(range: ByteRange): number {
     const aheadBytes = this.#ahead.wanted(range);
     const until = Math.min(blockCountOf(range.end + aheadBytes), blockCountOf(this.sizeBytes));
-    if (aheadBytes > 0) {
-      this.#readAhead(blocksTouching(range).end, until);
-    } else {
+    const { end } = blocksTouching(range);
+    if (aheadBytes > 0 && until > end) {
+      this.#readAhead(end, until);
+    } else if (aheadBytes === 0) {
       for (const download of this.#downloads) {
         download.dropReadAhead();
       }
