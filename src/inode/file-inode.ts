@@ -33,7 +33,7 @@ export interface FileFacts {
 /** A file as it is to be read: the version that its facts are about. */
 export interface OpenedFile {
   /** As OpenFile.here in tree.ts. */
-  here(range: ByteRange): Promise<Buffer | undefined>;
+  here(range: ByteRange): Promise<readonly Buffer[] | undefined>;
   /** Streams `range`; fails rather than ends early. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
 }
@@ -138,7 +138,7 @@ export class Files {
     switch (cap.kind) {
       case 'lit':
         return this.#remembered(child, {
-          here: async ({ start, end }) => cap.data.subarray(start, end),
+          here: async ({ start, end }) => [cap.data.subarray(start, end)],
           read: async ({ start, end }) => readableOf(cap.data.subarray(start, end)),
         });
       case 'chk': {

@@ -62,7 +62,7 @@ export interface OpenFile {
   /** With size and ETag known. */
   readonly resource: Resource & { readonly sizeBytes: number };
   /** All bytes in `range` (within the file) at once, if they are few and need no grid. */
-  here(range: ByteRange): Promise<Buffer | undefined>;
+  here(range: ByteRange): Promise<readonly Buffer[] | undefined>;
   /** Bytes in `range` (within the file). Fails rather than ends early. The caller reads to the end or destroys. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
 }

@@ -25,7 +25,12 @@ export function startAnswer(exchange: Exchange, status: number, headers: HeaderV
 }
 
 /** An answer that is here as a whole leaves in one write; its headers are handed over at once, in a quarter of the time. */
-export function sendWhole(exchange: Exchange, status: number, headers: HeaderValues, body: Buffer): void {
+export function sendWhole(
+  exchange: Exchange,
+  status: number,
+  headers: HeaderValues,
+  body: readonly Buffer[],
+): void {
   closeUnlessInStep(exchange);
   const flat: Array<string | number> = [];
   for (const values of [exchange.parts.commonHeaders, headers]) {
@@ -33,7 +38,13 @@ export function sendWhole(exchange: Exchange, status: number, headers: HeaderVal
       flat.push(name, values[name] ?? '');
     }
   }
-  exchange.response.writeHead(status, flat).end(body);
+  const { response } = exchange;
+  response.writeHead(status, flat);
+  response.cork();
+  for (const part of body) {
+    response.write(part);
+  }
+  response.end(); // uncorks
 }
 
 /** An answer without a body. */

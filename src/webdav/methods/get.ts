@@ -106,7 +106,7 @@ async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
   }
   if (body?.readableLength === lengthBytes) {
     // A small file is here with its first bytes; a pipeline for it costs a third of the requests per second.
-    sendWhole(exchange, status, answer, body.read());
+    sendWhole(exchange, status, answer, [body.read()]);
     body.on('error', () => undefined).resume(); // on to its end: all that was promised has come
     return;
   }
