@@ -52,7 +52,7 @@ export class LocalFiles {
     };
   }
 
-  async #here(cap: LocalFileCap, range: ByteRange): Promise<Buffer | undefined> {
+  async #here(cap: LocalFileCap, range: ByteRange): Promise<readonly Buffer[] | undefined> {
     const { start, end } = blocksTouching(range);
     if (end - start > MAX_BLOCKS_AT_ONCE || end === start) {
       return undefined;
@@ -61,9 +61,10 @@ export class LocalFiles {
     const content = this.#bytes.content(cap.id, cap.sizeBytes);
     const indexes = Array.from({ length: end - start }, (_, offset) => start + offset);
     const blocks = await Promise.all(indexes.map((index) => content.read(index)));
-    const first = start * BLOCK_BYTES;
-    const whole = blocks.length === 1 && blocks[0] ? blocks[0] : Buffer.concat(blocks);
-    return whole.subarray(range.start - first, range.start - first + rangeLength(range));
+    return blocks.map((block, at) => {
+      const first = (start + at) * BLOCK_BYTES;
+      return block.subarray(Math.max(0, range.start - first), range.end - first);
+    });
   }
 
   #read(cap: LocalFileCap, range: ByteRange, signal: AbortSignal | undefined): Readable {
@@ -87,7 +88,7 @@ export class LocalFiles {
     const there = parseCap(readCap);
     if (there.kind === 'lit') {
       return {
-        here: async ({ start, end }) => there.data.subarray(start, end),
+        here: async ({ start, end }) => [there.data.subarray(start, end)],
         read: ({ start, end }) => Readable.from([there.data.subarray(start, end)], { objectMode: false }),
       };
     }

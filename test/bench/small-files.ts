@@ -42,7 +42,11 @@ export async function smallFiles(): Promise<readonly Row[]> {
   const linkedMs = performance.now() - began;
   const directBegan = performance.now();
   await eachFile(async (number) => {
-    await ask('PUT', `${grid.url}/uri/${root}/direct/${number}`, Buffer.concat([...contentOf(number, SMALL_BYTES)]));
+    await ask(
+      'PUT',
+      `${grid.url}/uri/${root}/direct/${number}`,
+      Buffer.concat([...contentOf(number, SMALL_BYTES)]),
+    );
   }, grid.url);
   const directMs = performance.now() - directBegan;
   return [
