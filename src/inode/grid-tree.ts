@@ -21,14 +21,14 @@ import { describeChild, describeRoot, placeIdOf } from './describe.ts';
 import type { DirInode } from './dir-inode.ts';
 import { DirTable } from './dir-table.ts';
 import { DirectoryViews } from './directory-views.ts';
-import { Files } from './file-inode.ts';
+import { type FileFacts, Files } from './file-inode.ts';
 import { FileWrites } from './file-writes.ts';
 import { Linker } from './linker.ts';
 import { ListingSaver } from './listing-saver.ts';
 import type { ListingStore } from './listing-store.ts';
 import { LocalChanges } from './local-changes.ts';
 import { type LocalBytes, LocalFiles } from './local-files.ts';
-import { childrenOf, locate, rootOf, type Walker, walkTo } from './locate.ts';
+import { childrenOf, locate, type Place, rootOf, type Walker, walkTo } from './locate.ts';
 import { type BodyStore, GridMaker, LocalMaker, type Maker } from './maker.ts';
 import type { MutableStore } from './mutable-store.ts';
 import { OpenHandles } from './open-handles.ts';
@@ -255,13 +255,24 @@ export class GridTree implements Tree {
     if (child.kind === 'directory') {
       throw new FsError('is-directory', `a directory: ${showPath(path)}`);
     }
-    const facts = await this.#files.facts(child);
-    const resource = describeChild(place.parent, place.name, child, facts);
-    const { sizeBytes } = resource;
-    if (child.kind !== 'file' || sizeBytes === undefined) {
+    const opened = this.#opened(place, child, await this.#files.facts(child));
+    if (opened === undefined) {
       throw new FsError('denied', `a thing that this gateway does not know how to read: ${showPath(path)}`);
     }
-    return { resource: { ...resource, sizeBytes }, ...this.#files.opened(child, facts) };
+    return opened;
+  }
+
+  openAtHand(path: TreePath): OpenFile | undefined {
+    const place = this.#places.atHand(path);
+    return place?.child && this.#opened(place, place.child, this.#files.factsAtHand(place.child));
+  }
+
+  #opened(place: Place, child: Child, facts: FileFacts): OpenFile | undefined {
+    const resource = describeChild(place.parent, place.name, child, facts);
+    const { sizeBytes } = resource;
+    return child.kind === 'file' && sizeBytes !== undefined
+      ? { resource: { ...resource, sizeBytes }, ...this.#files.opened(child, facts) }
+      : undefined;
   }
 
   async openHandle(path: TreePath, options: HandleOptions): Promise<FileHandle> {

@@ -7,7 +7,7 @@ import type { BaseChild } from '../edits/pending.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { describeChild } from './describe.ts';
 import type { Files } from './file-inode.ts';
-import { locate, type Place, type Walker, type WalkOptions } from './locate.ts';
+import { locate, locateAtHand, type Place, type Walker, type WalkOptions } from './locate.ts';
 import type { Slowness } from './slowness.ts';
 import type { ChangeOptions, Resource } from './tree.ts';
 
@@ -36,6 +36,11 @@ export class Places {
 
   forReading(signal: AbortSignal | undefined): WalkOptions {
     return { maxAgeMs: this.#parts.dirCacheTimeMs, isStrict: false, signal };
+  }
+
+  /** As `toRead`, where something stands there and that needs no wait. */
+  atHand(path: TreePath): Place | undefined {
+    return locateAtHand(this.#parts.walker, path, this.#parts.dirCacheTimeMs);
   }
 
   async toRead(path: TreePath, signal: AbortSignal | undefined): Promise<Place> {

@@ -12,6 +12,7 @@ import type { SealedRecords } from '../edits/sealed-records.ts';
 import type { Stands } from '../edits/stands.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
+import type { LocalBytes } from '../inode/local-files.ts';
 import { identityOf, type LocalFileCap, parseCap, parseOwnCap } from '../tahoe/caps.ts';
 import { putAwayLeftovers } from './leftovers.ts';
 import { localFileOf } from './local-file.ts';
@@ -31,7 +32,7 @@ export interface BodyKeeperParts {
   readonly landed: Landed;
   readonly records: SealedRecords;
   readonly stands: Stands;
-  readonly bodies: DirtyStore;
+  readonly bodies: LocalBytes & Pick<DirtyStore, 'ids' | 'remove' | 'setLost'>;
   readonly dirs: DirTable;
   readonly root: DirInode;
   readonly cache: Pick<BlockCache, 'content'>;

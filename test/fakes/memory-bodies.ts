@@ -18,9 +18,15 @@ interface Body {
 }
 
 export class MemoryBodies implements BodyStore, LocalBytes {
+  readonly #random: (count: number) => Buffer;
   readonly #bodies = new Map<string, Body>();
   /** There is no room for more than so many bytes in all. */
   maxBytes: number = Number.POSITIVE_INFINITY;
+
+  /** `random`: for ids, so that a test can make the same ones again. */
+  constructor(random: (count: number) => Buffer = randomBytes) {
+    this.#random = random;
+  }
 
   /** Of all that are here. */
   ids(): readonly string[] {
@@ -47,7 +53,7 @@ export class MemoryBodies implements BodyStore, LocalBytes {
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<{ readonly id: string; readonly sizeBytes: number; readonly sha256: string }> {
-    const id = randomBytes(16).toString('hex');
+    const id = this.#random(16).toString('hex');
     const { sizeBytes, sha256 } = await sendBody(body, options, async (whole) => {
       const bytes = Buffer.from('bytes' in whole ? whole.bytes : await buffer(whole.stream));
       this.#requireRoom(bytes.length);
@@ -88,7 +94,27 @@ export class MemoryBodies implements BodyStore, LocalBytes {
     };
   }
 
-  remove(id: string): void {
+  async remove(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      this.#remove(id);
+    }
+  }
+
+  /** As removed here: nothing asks for what is lost. */
+  async setLost(ids: readonly string[]): Promise<void> {
+    await this.remove(ids);
+  }
+
+  /** As the next process finds them: held by nobody. */
+  afterRestart(): MemoryBodies {
+    const found = new MemoryBodies(this.#random);
+    for (const [id, { bytes, manifest }] of this.#bodies) {
+      found.#bodies.set(id, { bytes, manifest, holds: 0, isRemoved: false });
+    }
+    return found;
+  }
+
+  #remove(id: string): void {
     const body = this.#bodies.get(id);
     if (body) {
       body.isRemoved = true;

@@ -79,12 +79,15 @@ async function collect(body: UploadBody): Promise<Buffer> {
 
 export class MemoryGrid implements Grid {
   readonly #clock: Clock;
+  readonly #random: (count: number) => Buffer;
   readonly #immutable = new Map<string, Buffer>();
   readonly #immutableDirs = new Map<string, ReadonlyMap<string, Child>>();
   readonly #mutable = new Map<string, MutableThing>();
 
-  constructor(clock: Clock = systemClock) {
+  /** `random`: for keys of what is made, so that a test can make the same ones again. */
+  constructor(clock: Clock = systemClock, random: (count: number) => Buffer = randomBytes) {
     this.#clock = clock;
+    this.#random = random;
   }
 
   async read(cap: string, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
@@ -228,7 +231,7 @@ export class MemoryGrid implements Grid {
   /** An immutable directory, as `tahoe backup` makes them. */
   makeImmutableDirectory(children: ReadonlyMap<string, ChildLink>): string {
     const inner = parseCap(
-      chkText({ readKey: randomBytes(16), uebHash: randomBytes(32), needed: 1, total: 1, sizeBytes: 100 }),
+      chkText({ readKey: this.#random(16), uebHash: this.#random(32), needed: 1, total: 1, sizeBytes: 100 }),
     );
     if (inner.kind !== 'chk') {
       throw new Error('internal: not the cap that was made');
@@ -301,13 +304,13 @@ export class MemoryGrid implements Grid {
   }
 
   #makeMutable(isDirectory: boolean, bytes: Buffer, children: Map<string, Child>): string {
-    const key = randomBytes(16);
+    const key = this.#random(16);
     const writeCap = mutableText({
       isDirectory,
       format: 'SDMF',
       isWritable: true,
       key,
-      fingerprint: randomBytes(32),
+      fingerprint: this.#random(32),
     });
     const thing: MutableThing = { writeCap, version: 0, root: '', bytes, children };
     this.#changed(thing);
@@ -317,7 +320,7 @@ export class MemoryGrid implements Grid {
 
   #changed(thing: MutableThing): void {
     thing.version += 1;
-    thing.root = randomBytes(4).toString('hex').slice(0, 4);
+    thing.root = this.#random(4).toString('hex').slice(0, 4);
   }
 
   /** `before` with `links` in it; the node's own times as it keeps them. */

@@ -78,7 +78,7 @@ export async function makeLocalParts(
   pending.onSettled((before) => {
     const cap = parseOwnCap(before?.want?.readCap ?? '');
     if (cap.kind === 'local-file' && pending.wanting(cap.text).size === 0) {
-      bodies.remove(cap.id);
+      void bodies.remove([cap.id]);
     }
   });
   return {

@@ -8,7 +8,7 @@ export class TreeModel {
   readonly entries: Map<string, string> = new Map();
 
   put(path: string, content: string): Outcome {
-    const blocked = this.#blocked(path);
+    const blocked = this.blocked(path);
     if (blocked) {
       return blocked;
     }
@@ -20,7 +20,7 @@ export class TreeModel {
   }
 
   makeDirectory(path: string): Outcome {
-    const blocked = this.#blocked(path);
+    const blocked = this.blocked(path);
     if (blocked) {
       return blocked;
     }
@@ -32,7 +32,7 @@ export class TreeModel {
   }
 
   remove(path: string): Outcome {
-    const blocked = this.#blocked(path);
+    const blocked = this.blocked(path);
     if (blocked || !this.#isThere(path)) {
       return blocked ?? 'not-found';
     }
@@ -44,14 +44,14 @@ export class TreeModel {
     if (from === to || to.startsWith(`${from}/`) || from.startsWith(`${to}/`)) {
       return 'denied';
     }
-    const lost = isMove ? this.#blocked(from) : undefined;
+    const lost = isMove ? this.blocked(from) : undefined;
     if (lost === 'not-directory') {
       return lost;
     }
-    if (lost || this.#blocked(from) || !this.#isThere(from)) {
+    if (lost || this.blocked(from) || !this.#isThere(from)) {
       return 'not-found';
     }
-    const blocked = this.#blocked(to);
+    const blocked = this.blocked(to);
     if (blocked) {
       return blocked;
     }
@@ -83,7 +83,7 @@ export class TreeModel {
   }
 
   /** Why nothing can be changed at `path`: what stands, or does not stand, above it. */
-  #blocked(path: string): Outcome | undefined {
+  blocked(path: string): Outcome | undefined {
     const names = path.split('/').slice(1, -1);
     let above = '';
     for (const name of names) {
