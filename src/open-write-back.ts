@@ -98,6 +98,10 @@ export function makeBodyKeeper(parts: SyncParts, syncer: Syncer, isStoreKnown: b
     users: {
       isBusy: (cap) => syncer.isUsing(cap),
       isInTrash: () => false,
+      drop: (edits) =>
+        writeBack.pending.commit(
+          edits.map(({ dirId, name }) => ({ place: { dirId, name }, edit: undefined })),
+        ),
     },
     isStoreKnown,
   });

@@ -6,6 +6,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FsError, hasCode, internalError, systemCode } from '../base/errors.ts';
 import { allocatedBytesOf } from './allocated-bytes.ts';
+import { SlotRun } from './slot-run.ts';
 import { type SlotTurn, SlotTurns } from './slot-turns.ts';
 import {
   type BlockName,
@@ -138,29 +139,21 @@ export class BlockFile {
   }
 
   /**
-   * Seals the block into its slot; one that is filled stays as it is. False when the file was taken from its folder, so
-   * that nobody would find what is written. Throws what the system says; then the slot stays a hole.
+   * Seals blocks that follow each other into their slots; those that are filled stay as they are. False when the file was
+   * taken from its folder, so that nobody would find what is written. Throws what the system says; then what was to be
+   * written stays a hole.
    */
-  async write(index: number, block: Buffer): Promise<boolean> {
-    using _turn = await this.#turn(index);
-    if (await this.#isFilled(index)) {
-      return true; // a slot is written once: another download came first
+  async write(first: number, ...blocks: readonly Buffer[]): Promise<boolean> {
+    const end = first + blocks.length;
+    let isThere = true;
+    for (let start = first; start < end; ) {
+      using turn = await this.#turn(start, end);
+      for (const run of await this.#sealRuns(start, blocks.slice(start - first, turn.end - first))) {
+        isThere = (await this.#writeRun(run)) && isThere;
+      }
+      start = turn.end;
     }
-    const handle = await this.#forWriting();
-    const parts = sealSlot(this.#options.key, this.#name(index), block);
-    const wantedBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    const { bytesWritten } = await handle.writev([...parts], slotOffset(index));
-    if (bytesWritten !== wantedBytes) {
-      await this.#erase(index);
-    }
-    const stats = await handle.stat();
-    // Of two looks the later may be the first to be answered; while it is open the file never shrinks.
-    this.#allocatedBytes = stats.nlink === 0 ? 0 : Math.max(this.#allocatedBytes, allocatedBytesOf(stats));
-    if (bytesWritten !== wantedBytes) {
-      throw new FsError('no-space', 'a block was written in part only');
-    }
-    (await this.#opened())[index % FILE_BLOCKS] = FILLED;
-    return stats.nlink > 0;
+    return isThere;
   }
 
   /** Makes a slot a hole again, on disk too where that can be done. */
@@ -191,6 +184,41 @@ export class BlockFile {
       throw internalError(`block ${first} is not one of this file`);
     }
     return await this.#turns.take(first, Math.min(end, endIndex));
+  }
+
+  async #sealRuns(first: number, blocks: readonly Buffer[]): Promise<readonly SlotRun[]> {
+    const runs: SlotRun[] = [];
+    for (const [n, block] of blocks.entries()) {
+      const index = first + n;
+      if (await this.#isFilled(index)) {
+        continue; // a slot is written once: another download came first
+      }
+      const parts = sealSlot(this.#options.key, this.#name(index), block);
+      if (!runs.at(-1)?.add(index, parts)) {
+        runs.push(new SlotRun(index, parts));
+      }
+    }
+    return runs;
+  }
+
+  async #writeRun(run: SlotRun): Promise<boolean> {
+    const handle = await this.#forWriting();
+    const { bytesWritten } = await handle.writev(run.parts, slotOffset(run.first));
+    const isWhole = bytesWritten === run.bytes;
+    if (!isWhole) {
+      for (let index = run.first; index < run.end; index += 1) {
+        await this.#erase(index);
+      }
+    }
+    const stats = await handle.stat();
+    // Of two looks the later may be the first to be answered; while it is open the file never shrinks.
+    this.#allocatedBytes = stats.nlink === 0 ? 0 : Math.max(this.#allocatedBytes, allocatedBytesOf(stats));
+    if (!isWhole) {
+      throw new FsError('no-space', 'blocks were written in part only');
+    }
+    const { firstIndex } = this.#options;
+    (await this.#opened()).fill(FILLED, run.first - firstIndex, run.end - firstIndex);
+    return stats.nlink > 0;
   }
 
   /** What is known of the slots. A file that isn't there has none that is filled. */

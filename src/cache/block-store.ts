@@ -103,11 +103,11 @@ export class BlockStore {
     return await this.inFile(blob, index, (file) => file.has(index)).catch(() => false); // reading it will tell
   }
 
-  /** True when the block is on disk now. Never throws: what can't be kept is fetched again. */
-  async write(blob: Blob, index: number, block: Buffer): Promise<boolean> {
+  /** True when the blocks, which follow each other in one file, are on disk now. Never throws: what can't be kept is fetched again. */
+  async write(blob: Blob, first: number, ...blocks: readonly Buffer[]): Promise<boolean> {
     const { counts, clock } = this.#parts;
-    if (clock.monotonicMs() < this.#pausedUntilMs || !(await this.#writeInBudget(blob, index, block))) {
-      counts.add('unstoredBlocks');
+    if (clock.monotonicMs() < this.#pausedUntilMs || !(await this.#writeInBudget(blob, first, blocks))) {
+      counts.add('unstoredBlocks', blocks.length);
       return false;
     }
     return true;
@@ -184,11 +184,12 @@ export class BlockStore {
     return this.#open.isLeaving(name) ? undefined : this.#parts.table.get(name);
   }
 
-  async #writeInBudget(blob: Blob, index: number, block: Buffer): Promise<boolean> {
+  async #writeInBudget(blob: Blob, first: number, blocks: readonly Buffer[]): Promise<boolean> {
     const { table, budget, clock, names } = this.#parts;
-    const name = names.nameIn(blob, index);
-    const bytes = pagesBytes(block.length) + PAGE_BYTES; // a file's map of its own pages may take one more
-    if (!(await this.#makeRoom(blob, index, bytes))) {
+    const name = names.nameIn(blob, first);
+    // A file's map of its own pages may take one more.
+    const bytes = blocks.reduce((sum, { length }) => sum + pagesBytes(length), PAGE_BYTES);
+    if (!(await this.#makeRoom(blob, first, bytes))) {
       return false;
     }
     while (this.#open.isLeaving(name)) {
@@ -197,7 +198,7 @@ export class BlockStore {
     const entry = table.add(name, { isPinned: budget.isPinned(name), lastUsedMs: clock.monotonicMs() });
     try {
       using _hold = hold(entry);
-      await this.#writeOrRelieve(blob, index, block, entry);
+      await this.#writeOrRelieve(blob, first, blocks, entry);
       return true;
     } catch (error) {
       this.#failed(error, name);
@@ -213,24 +214,29 @@ export class BlockStore {
     return await this.#parts.budget.makeRoom(bytes, (victim) => this.remove(victim.name));
   }
 
-  async #writeOrRelieve(blob: Blob, index: number, block: Buffer, entry: FileEntry): Promise<void> {
+  async #writeOrRelieve(
+    blob: Blob,
+    first: number,
+    blocks: readonly Buffer[],
+    entry: FileEntry,
+  ): Promise<void> {
     try {
-      await this.#writeFound(blob, index, block, entry);
+      await this.#writeFound(blob, first, blocks, entry);
     } catch (error) {
       if (!isFull(error)) {
         throw error;
       }
       await this.#parts.budget.relieve(RELIEF_BYTES, (victim) => this.remove(victim.name));
-      await this.#writeFound(blob, index, block, entry);
+      await this.#writeFound(blob, first, blocks, entry);
     }
   }
 
   /** Writes into the file that stands in the folder, a new one if somebody took away the one that is open. */
-  async #writeFound(blob: Blob, index: number, block: Buffer, entry: FileEntry): Promise<void> {
+  async #writeFound(blob: Blob, first: number, blocks: readonly Buffer[], entry: FileEntry): Promise<void> {
     for (let isWritten = false; !isWritten; ) {
-      isWritten = await this.inFile(blob, index, async (file) => {
+      isWritten = await this.inFile(blob, first, async (file) => {
         try {
-          const isThere = await file.write(index, block);
+          const isThere = await file.write(first, ...blocks);
           if (!isThere) {
             await this.#open.forget(entry.name, file);
           }

@@ -86,11 +86,13 @@ export class CachedContent {
     );
   }
 
-  /** Keeps a block that was fetched; false where only memory, or nothing, could take it. */
-  async write(index: number, block: Buffer): Promise<boolean> {
-    this.#memory?.set(this.#memoryKey(index), block);
+  /** Keeps blocks that follow each other, of one block file; false where only memory, or nothing, could take them. */
+  async write(first: number, ...blocks: readonly Buffer[]): Promise<boolean> {
+    for (const [n, block] of blocks.entries()) {
+      this.#memory?.set(this.#memoryKey(first + n), block);
+    }
     return this.#store !== undefined && this.#blob !== undefined
-      ? await this.#store.write(this.#blob, index, block)
+      ? await this.#store.write(this.#blob, first, ...blocks)
       : false;
   }
 

@@ -104,7 +104,7 @@ function describe(parser: Argv, run: Run): Argv {
     .epilog(
       'Every option can also be set in the environment (TAHOE_WEBDAV_NODE_URL for --node-url) and in the file of ' +
         '--config; the command line goes first, then the environment, then the file. ' +
-        'Times: 500ms, 10s, 5m, 2h, 1d; sizes: digits with K, M, G or T; 0 or off = no limit.',
+        'Times: 500ms, 10s, 5m, 2h, 1d; sizes: digits with K, M, G or T; 0 or off = no limit, unless it says otherwise.',
     )
     .exitProcess(false);
 }

@@ -5,7 +5,7 @@ import { showBytes, showCount } from './amounts.ts';
 import { failureLine, failuresForJson, follow, printJson } from './cache-task.ts';
 import { DONE, NOT_SYNCED } from './exit-codes.ts';
 import { startProgress } from './progress.ts';
-import { type SyncTask, showAmount } from './sync-task.ts';
+import { masked, type SyncTask, showAmount } from './sync-task.ts';
 
 export async function flush(task: SyncTask): Promise<number> {
   const reports = task.sync.flush(task.paths, task.signal);
@@ -56,11 +56,7 @@ async function showing(reports: AsyncIterable<FlushReport>, { output, clock, sig
 
 function printReport(report: FlushReport, { output }: SyncTask): void {
   const { error, parked } = report;
-  printJson(output, {
-    ...report,
-    parked: failuresForJson(parked),
-    error: error === undefined ? undefined : maskSecrets(error),
-  });
+  printJson(output, { ...report, parked: failuresForJson(parked), error: masked(error) });
 }
 
 function tellParked({ parked }: FlushReport, { output }: SyncTask): void {

@@ -21,7 +21,11 @@ export function asker(
     try {
       const answer = await new Promise<string>((resolve) => {
         lines.once('close', () => resolve(''));
-        signal.addEventListener('abort', () => resolve(''), { once: true });
+        const interrupted = (): void => {
+          output.write('\n'); // ^C stands behind the question
+          resolve('');
+        };
+        signal.addEventListener('abort', interrupted, { once: true });
         lines.question(`${question} [y/N] `, resolve);
       });
       return /^y(es)?$/i.test(answer.trim());

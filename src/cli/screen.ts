@@ -14,6 +14,7 @@ const WRAP = '\u001b[?7h';
 const HOME = '\u001b[H';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
+/** Where the terminal does not say how many it has, or says 0. */
 const ROWS = 24;
 
 /** Dispose to give the terminal back; the end of the process does so, too. */
@@ -25,7 +26,7 @@ export function openScreen(terminal: Terminal): Screen {
   terminal.write(OWN_PAGE + NO_WRAP);
   return {
     show: (lines) => {
-      const fitting = lines.slice(0, terminal.rows ?? ROWS);
+      const fitting = lines.slice(0, terminal.rows || ROWS);
       // Written over what stands there: cleared first, it would flicker.
       terminal.write(`${HOME}${fitting.join(`${CLEAR_LINE}\r\n`)}${CLEAR_LINE}${CLEAR_BELOW}`);
     },

@@ -2,6 +2,7 @@
 // what runs (1). What was answered is safe at any moment, so every end may be cut short.
 import type { App, AppParts } from '../app.ts';
 import type { Clock } from '../base/clock.ts';
+import { letSmallHeapGrow } from '../base/heap-growth.ts';
 import type { Logger } from '../base/log.ts';
 import type { Config } from '../config.ts';
 import { DONE, FAILED } from './exit-codes.ts';
@@ -28,6 +29,7 @@ const SAME_KEYPRESS_MS = 250;
 export async function serve(config: Config, parts: ServeParts): Promise<number> {
   const { log, clock, output } = parts;
   using end = new End(config.shutdownGraceMs, log, clock);
+  using _heap = letSmallHeapGrow();
   const app = await parts.startApp(config, { log, clock });
   for (const address of app.addresses) {
     output.line(`listening on ${address}`);

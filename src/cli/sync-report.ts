@@ -5,7 +5,7 @@ import type { SyncControl, SyncItem, SyncStatus } from '../sync/sync-control.ts'
 import { alignedRows, showBytes, showCount, showDuration } from './amounts.ts';
 import { pathText } from './cache-task.ts';
 import { ITEM_HEADING, itemRow } from './sync-rows.ts';
-import { type Amount, itemForJson, showAmount } from './sync-task.ts';
+import { type Amount, itemForJson, masked, showAmount } from './sync-task.ts';
 
 export interface SyncReport {
   readonly status: SyncStatus;
@@ -144,10 +144,6 @@ function refusalText({ writeRefusal }: SyncStatus): string {
 
 function plain(text: string): string {
   return visible(maskSecrets(text));
-}
-
-function masked(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : maskSecrets(text);
 }
 
 function yesNo(isSo: boolean): string {

@@ -1,5 +1,6 @@
 // What each command about changes on their way to the grid is given, and the words they share.
 import type { Clock } from '../base/clock.ts';
+import { maskSecrets } from '../base/log.ts';
 import { showPath, type TreePath } from '../base/path.ts';
 import type { SyncTaskConfig } from '../config.ts';
 import type { SyncControl, SyncItem } from '../sync/sync-control.ts';
@@ -32,5 +33,9 @@ export function showAmount({ edits, bytes }: Amount): string {
 }
 
 export function itemForJson(item: SyncItem): object {
-  return { ...item, path: showPath(item.path) };
+  return { ...item, path: showPath(item.path), error: masked(item.error) };
+}
+
+export function masked(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : maskSecrets(text);
 }

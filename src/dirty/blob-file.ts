@@ -41,6 +41,7 @@ export class BlobFile {
   #end = 0;
   /** Pages of what was sealed. */
   #pagesBytes = 0;
+  #writtenBytes = 0;
   #unsyncedBytes = 0;
   #writing: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
@@ -53,6 +54,11 @@ export class BlobFile {
   /** What all that was sealed takes, or will take, of the disk. */
   get pagesBytes(): number {
     return this.#pagesBytes;
+  }
+
+  /** Of them, what is written already, before the end. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
 
   /** Whether it is time to `flush`. */
@@ -76,7 +82,10 @@ export class BlobFile {
     this.#batchBlocks = 0;
     this.#isWhole = false;
     await this.#writing;
-    this.#writing = this.#write(batch);
+    const pagesNow = this.#pagesBytes;
+    this.#writing = this.#write(batch).then(() => {
+      this.#writtenBytes = pagesNow;
+    });
     this.#writing.catch(() => undefined); // told by the next flush, or by the end
   }
 

@@ -94,8 +94,8 @@ export class BodyReceiver {
       await options.beforeEnd?.();
       file.addManifest({ ...options.manifest(facts), ...facts, ...this.#stamp() });
       reservation.cover(file.pagesBytes);
-      reservation.wrote(file.pagesBytes);
       await file.finish(() => makeRoom(file.pagesBytes));
+      reservation.wrote(file.pagesBytes);
       if (isFsynced) {
         await folderSync.sync();
       }

@@ -2,6 +2,7 @@
 // counts at once, so that many bodies together can't pass either. Near the bound writers are slowed.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
+import { Limiter } from '../base/limiter.ts';
 import { contentPagesBytes, PAGE_BYTES } from '../cache/slots.ts';
 
 export interface DirtyRoomOptions {
@@ -10,6 +11,8 @@ export interface DirtyRoomOptions {
   readonly minFreeBytes: number;
   /** Gives up what can be had again, for so many bytes; false = there is nothing more. */
   readonly makeRoom: (bytes: number) => Promise<boolean>;
+  /** Gives up blobs that nobody waits for, for so many bytes; false = there is none. */
+  readonly giveUp?: ((bytes: number) => Promise<boolean>) | undefined;
   readonly freeBytes: () => Promise<number>;
   readonly clock: Clock;
 }
@@ -27,6 +30,7 @@ export class DirtyRoom {
   #bytes = 0;
   /** Of them: promised, not written yet. */
   #pendingBytes = 0;
+  readonly #turn = new Limiter(1);
   #free = { bytes: 0, atMs: Number.NEGATIVE_INFINITY };
 
   constructor(options: DirtyRoomOptions) {
@@ -50,8 +54,9 @@ export class DirtyRoom {
   /** Waits as long as writers are to be slowed. Throws `no-space` where a body of `sizeBytes` does not fit. */
   async admit(sizeBytes: number | undefined, signal: AbortSignal | undefined): Promise<void> {
     const wantedBytes = sealedBytesOf(sizeBytes ?? 0);
+    await this.#giveUpFor(wantedBytes);
     this.#checkBound(wantedBytes);
-    await this.#ensureFree(wantedBytes);
+    await this.#whenFree(wantedBytes, () => undefined);
     let waitedMs = 0;
     for (
       let leftMs = this.#delayMs(wantedBytes);
@@ -68,19 +73,15 @@ export class DirtyRoom {
   /** Room for a body of `sizeBytes`, as far as that is known. Throws `no-space`. */
   async reserve(sizeBytes: number | undefined): Promise<Reservation> {
     const reservation = new Reservation(this);
-    try {
-      reservation.cover(sealedBytesOf(sizeBytes ?? 0));
-      await this.ensureFree();
-      return reservation;
-    } catch (error) {
-      reservation[Symbol.dispose]();
-      throw error;
-    }
+    const bytes = sealedBytesOf(sizeBytes ?? 0);
+    this.#checkBound(bytes);
+    await this.#whenFree(bytes, () => reservation.cover(bytes));
+    return reservation;
   }
 
   /** Throws `no-space` where what is promised does not fit on the disk, also after others gave up theirs. */
   async ensureFree(): Promise<void> {
-    await this.#ensureFree(0);
+    await this.#whenFree(0, () => undefined);
   }
 
   /** Only for Reservation: more is promised. */
@@ -102,6 +103,15 @@ export class DirtyRoom {
     this.#pendingBytes -= bytes;
   }
 
+  /** What nobody waits for goes before writers are slowed. */
+  async #giveUpFor(wantedBytes: number): Promise<void> {
+    const { maxBytes, giveUp } = this.#o;
+    const overBytes = this.#bytes + wantedBytes - SLOW_FROM * (maxBytes ?? Number.POSITIVE_INFINITY);
+    if (giveUp !== undefined && overBytes > 0) {
+      await giveUp(overBytes);
+    }
+  }
+
   #checkBound(wantedBytes: number): void {
     const { maxBytes } = this.#o;
     if (maxBytes !== undefined && this.#bytes + wantedBytes > maxBytes) {
@@ -121,25 +131,40 @@ export class DirtyRoom {
     return over <= 0 ? 0 : MAX_DELAY_MS * Math.min(1, over) ** 2;
   }
 
-  async #ensureFree(moreBytes: number): Promise<void> {
+  /** Calls `then` in the moment that `moreBytes` are free beside what is promised. One at a time asks others for room. */
+  async #whenFree(moreBytes: number, then: () => void): Promise<void> {
+    if (this.#isFreeKnown() && this.#missingBytes(moreBytes) <= 0) {
+      then();
+      return;
+    }
+    using _turn = await this.#turn.take();
     for (let tries = 0; ; tries += 1) {
-      const missing = this.#pendingBytes + moreBytes + this.#o.minFreeBytes - (await this.#askFree());
-      if (missing <= 0) {
+      await this.#askFree();
+      const missingBytes = this.#missingBytes(moreBytes);
+      if (missingBytes <= 0) {
+        then();
         return;
       }
-      if (tries === MAX_TRIES || !(await this.#o.makeRoom(missing))) {
+      if (tries === MAX_TRIES || !(await this.#o.makeRoom(missingBytes))) {
         throw new FsError('no-space', 'the disk of the cache directory has no room for more unsynced files');
       }
       this.#free.atMs = Number.NEGATIVE_INFINITY;
     }
   }
 
-  async #askFree(): Promise<number> {
-    const nowMs = this.#o.clock.monotonicMs();
-    if (nowMs - this.#free.atMs >= FREE_MAX_AGE_MS) {
-      this.#free = { bytes: await this.#o.freeBytes(), atMs: nowMs };
+  #missingBytes(moreBytes: number): number {
+    return this.#pendingBytes + moreBytes + this.#o.minFreeBytes - this.#free.bytes;
+  }
+
+  #isFreeKnown(): boolean {
+    return this.#o.clock.monotonicMs() - this.#free.atMs < FREE_MAX_AGE_MS;
+  }
+
+  async #askFree(): Promise<void> {
+    if (!this.#isFreeKnown()) {
+      const bytes = await this.#o.freeBytes();
+      this.#free = { bytes, atMs: this.#o.clock.monotonicMs() };
     }
-    return this.#free.bytes;
   }
 }
 
@@ -162,7 +187,7 @@ export class Reservation implements Disposable {
     }
   }
 
-  /** Of them `bytes` are written in all, or about to be. */
+  /** Of them `bytes` are written in all. Before that they count beside what the disk says, so that nobody else gets them. */
   wrote(bytes: number): void {
     this.#room.written(bytes - this.#writtenBytes);
     this.#writtenBytes = bytes;
@@ -185,6 +210,6 @@ export class Reservation implements Disposable {
 }
 
 /** What a content will take with its manifest, which is under a page unless the path is very long. */
-function sealedBytesOf(sizeBytes: number): number {
+export function sealedBytesOf(sizeBytes: number): number {
   return contentPagesBytes(sizeBytes) + PAGE_BYTES;
 }

@@ -33,6 +33,8 @@ export interface DirtyStoreOptions {
   readonly minFreeBytes: number;
   /** Gives up what can be had again, for so many bytes; false = there is nothing more. */
   readonly makeRoom: (bytes: number) => Promise<boolean>;
+  /** Removes blobs that nobody waits for, for so many bytes; false = there is none. Asked near the bound. */
+  readonly giveUp?: ((bytes: number) => Promise<boolean>) | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   readonly disk?: Disk;

@@ -37,7 +37,7 @@ export interface Disk {
   freeBytes(folder: string): Promise<number>;
 }
 
-// Not FileHandles where nobody closes while others use it: they cost some 100 us more for each small file.
+// Plain descriptors where one owner waits for its calls; a FileHandle where it may be closed while somebody reads.
 const open = promisify(fs.open);
 const close = promisify(fs.close);
 const unlink = promisify(fs.unlink);

@@ -48,8 +48,8 @@ export async function receiveBody(
       file.add(block);
       if (file.isBatchFull) {
         reservation.cover(file.pagesBytes);
-        reservation.wrote(file.pagesBytes);
         await file.flush();
+        reservation.wrote(file.writtenBytes);
       }
       unyieldedBytes += block.length;
       if (unyieldedBytes >= YIELD_EVERY_BYTES) {

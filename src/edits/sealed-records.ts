@@ -1,6 +1,6 @@
 // Records that hold write caps, sealed once more under a key from the root's write cap: the store as a whole opens with
 // the read cap.
-import type { MetaStore, RecordChange } from '../meta/meta-store.ts';
+import type { MetaStore, RecordChange, StoredRecord } from '../meta/meta-store.ts';
 
 /** Hides any JSON under a key that only the root's write cap gives, bound to the record that it stands in. */
 export interface SecretCodec {
@@ -30,11 +30,21 @@ export class SealedRecords {
     }
   }
 
+  /** Undefined where there is none; `corrupt` where it does not open. */
+  async get<T>(key: string): Promise<T | undefined> {
+    const record = await this.#store.get(key);
+    return record && this.#opened<T>(record);
+  }
+
   /** The records below a prefix, in no order. Ends with `corrupt` at one that does not open. */
   async *scan<T>(prefix: string): AsyncGenerator<{ readonly key: string; readonly value: T }> {
     for await (const record of this.#store.scan(prefix)) {
-      const { sealed } = record.value as { readonly sealed: string };
-      yield { key: record.key, value: this.#codec.open(sealed, record.key) as T };
+      yield { key: record.key, value: this.#opened<T>(record) };
     }
+  }
+
+  #opened<T>({ key, value }: StoredRecord): T {
+    const { sealed } = value as { readonly sealed: string };
+    return this.#codec.open(sealed, key) as T;
   }
 }

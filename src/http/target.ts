@@ -48,7 +48,7 @@ function readSegments(path: string): readonly string[] | Refusal {
     }
     let name: string;
     try {
-      name = decodeURIComponent(raw);
+      name = raw.includes('%') ? decodeURIComponent(raw) : raw;
     } catch {
       return refusal(400, 'the URL has a malformed escape, or one that is not UTF-8');
     }

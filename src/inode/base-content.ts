@@ -13,8 +13,8 @@ export function baseContentOf(file: OpenedFile, sizeBytes: number): BaseContent 
     release: () => hold?.[Symbol.dispose](),
     readBlock: async (index, signal) => {
       const range = rangeOfBlock(index, sizeBytes);
-      const block = (await file.here(range)) ?? (await buffer(await file.read(range, signal)));
-      if (block.length !== rangeLength(range)) {
+      const [block] = (await file.here(range)) ?? [await buffer(await file.read(range, signal))];
+      if (block?.length !== rangeLength(range)) {
         throw new FsError('unavailable', `block ${index} came in part only`);
       }
       return block;

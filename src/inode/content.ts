@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { BLOCK_BYTES, blockCountOf, blocksTouching } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
-import { type ByteRange, rangeLength } from '../base/ranges.ts';
+import type { ByteRange } from '../base/ranges.ts';
 import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
 import { BlockReader, type BlockSource } from './block-reader.ts';
 import { Download, type Interest } from './download.ts';
@@ -24,7 +24,7 @@ export interface ContentParts {
 const SEGMENT_BLOCKS = SEGMENT_BYTES / BLOCK_BYTES;
 /** A download that comes to the wanted block within so many is waited for. */
 const REUSE_BLOCKS = 3;
-/** What is given in one piece; a stream costs some 100 us, a copy of 128 KiB 15. */
+/** What is given without a stream, which costs some 100 us. */
 const MAX_BLOCKS_AT_ONCE = 4;
 
 export class Content implements BlockSource {
@@ -50,8 +50,8 @@ export class Content implements BlockSource {
     return this.#readers === 0 && this.#running.size === 0;
   }
 
-  /** The bytes in one piece, if they are few and all are here. */
-  async here(range: ByteRange): Promise<Buffer | undefined> {
+  /** The bytes, a part for each block, if they are few and all are here. */
+  async here(range: ByteRange): Promise<readonly Buffer[] | undefined> {
     const { start: first, end } = blocksTouching(range);
     if (end - first > MAX_BLOCKS_AT_ONCE || end === first) {
       return undefined;
@@ -69,8 +69,7 @@ export class Content implements BlockSource {
       }
     }
     this.#wantedUntil(range);
-    const [only] = parts;
-    return parts.length === 1 && only ? only : Buffer.concat(parts, rangeLength(range));
+    return parts;
   }
 
   /** Streams `range`, which lies within the content; fails rather than ends early. Throws where `signal` has fired. */
@@ -184,9 +183,10 @@ export class Content implements BlockSource {
   #wantedUntil(range: ByteRange): number {
     const aheadBytes = this.#ahead.wanted(range);
     const until = Math.min(blockCountOf(range.end + aheadBytes), blockCountOf(this.sizeBytes));
-    if (aheadBytes > 0) {
-      this.#readAhead(blocksTouching(range).end, until);
-    } else {
+    const { end } = blocksTouching(range);
+    if (aheadBytes > 0 && until > end) {
+      this.#readAhead(end, until);
+    } else if (aheadBytes === 0) {
       for (const download of this.#downloads) {
         download.dropReadAhead();
       }

@@ -61,8 +61,8 @@ export class Contents {
   }
 
   /** The bytes of an immutable content, if they are few, and in memory or on disk. */
-  async here(source: ContentSource, range: ByteRange): Promise<Buffer | undefined> {
-    return await this.of(source).here(range);
+  here(source: ContentSource, range: ByteRange): Promise<readonly Buffer[] | undefined> {
+    return this.of(source).here(range);
   }
 
   /** Streams a range of an immutable content; fails rather than ends early. */

@@ -198,6 +198,12 @@ export class DirInode implements DirnodePort, Savable {
     return this.#overlaid(snapshot);
   }
 
+  /** What `children` would give without a wait; undefined where it would wait. */
+  freshChildren(maxAgeMs: number): ReadonlyMap<string, Child> | undefined {
+    const snapshot = this.#snapshot;
+    return snapshot && this.#isFresh(snapshot, maxAgeMs) ? this.#overlaid(snapshot) : undefined;
+  }
+
   /** The children as last read, however long ago; undefined where nothing is at hand. The grid is not asked. */
   async childrenAtHand(): Promise<ReadonlyMap<string, Child> | undefined> {
     await this.#loaded();
@@ -343,7 +349,9 @@ export class DirInode implements DirnodePort, Savable {
 
   async #freshSnapshot(maxAgeMs: number, signal: AbortSignal | undefined): Promise<Snapshot> {
     const { clock, slowness } = this.#context;
-    await raceAbort(this.#loaded(), signal);
+    if (!this.#isLoaded) {
+      await raceAbort(this.#loaded(), signal);
+    }
     const snapshot = this.#snapshot;
     if (snapshot && this.#isFresh(snapshot, maxAgeMs)) {
       return snapshot;

@@ -4,11 +4,11 @@
 import type { Readable } from 'node:stream';
 import { rangeOfBlock } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
-import { FsError, internalError } from '../base/errors.ts';
+import { FsError } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import type { BlockCache, CachedContent } from '../cache/block-cache.ts';
 import { startSha256 } from '../seal/hash.ts';
-import { BlockAssembly } from './block-assembly.ts';
+import { assembleBlocks } from './block-assembly.ts';
 
 /** Who wants blocks. In blocks, like all numbers here. */
 export interface Interest {
@@ -46,7 +46,10 @@ const RECENT = 16;
  * sealed and opened again from disk: 490 instead of 300 us of CPU a block.
  */
 const LEAD = 12;
-const MAX_WRITES = 4;
+/** So many are given to the cache at once: a call to the disk costs about what sealing a block does. */
+const KEPT_AT_ONCE = 8;
+/** Those that wait for it and those on their way to the disk are all among the recent ones. */
+const MAX_WRITES = RECENT / KEPT_AT_ONCE;
 /** How often to look whether the next block has come by another way. */
 const LOOK_EVERY = 8;
 
@@ -58,6 +61,8 @@ export class Download {
   readonly #waiting = new Map<number, Waiter[]>();
   readonly #members = new Set<Interest>();
   readonly #recent = new Map<number, Buffer>();
+  /** The last blocks that came, which the cache was not given yet. */
+  #unkept: Buffer[] = [];
   readonly #writes = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   /** Up to here it goes on without readers: the rest of a segment, which the node has decoded already. */
@@ -149,6 +154,7 @@ export class Download {
 
   /** Resolves when the blocks that have come so far are in the cache, as far as they can be. */
   async kept(): Promise<void> {
+    this.#keepSoon();
     await Promise.all(this.#writes);
   }
 
@@ -176,6 +182,7 @@ export class Download {
       }
     }
     this.#waiting.clear();
+    this.#keepSoon();
     // Until then who is close behind finds the last blocks here.
     await Promise.all(this.#writes);
     while (failure === undefined && this.#isFollowed()) {
@@ -195,28 +202,16 @@ export class Download {
     const startedMs = clock.monotonicMs();
     let firstAtMs = 0;
     const stream = await this.#open({ start, end });
-    const blocks = new BlockAssembly(rangeOfBlock(this.#next, sizeBytes));
-    for await (const piece of stream as AsyncIterable<Buffer>) {
-      firstAtMs ||= clock.monotonicMs();
-      cache.counts.add('fetchedBytes', piece.length);
-      for (let rest = piece; rest.length > 0; ) {
-        if (this.#next === this.end) {
-          throw internalError('a download brought more than was asked for');
-        }
-        rest = blocks.push(rest);
-        const block = blocks.take();
-        if (block !== undefined) {
-          hash?.update(block);
-          await this.#deliver(block);
-          if (this.#next < this.end && !(await this.#mayGoOn())) {
-            return; // leaves the loop by destroying the stream
-          }
-          blocks.begin(rangeOfBlock(this.#next, sizeBytes));
-        }
+    stream.once('data', () => {
+      firstAtMs = clock.monotonicMs();
+    });
+    for await (const block of assembleBlocks(stream, { start: this.#start, end: this.end }, sizeBytes)) {
+      cache.counts.add('fetchedBytes', block.length);
+      hash?.update(block);
+      await this.#deliver(block);
+      if (this.#next < this.end && !(await this.#mayGoOn())) {
+        return; // leaves the loop by destroying the stream
       }
-    }
-    if (this.#next !== this.end) {
-      throw internalError(`a download ended at block ${this.#next}, not at ${this.end}`);
     }
     if (hash !== undefined && hash.digest('base64url') !== noted) {
       this.#parts.onOther();
@@ -251,20 +246,33 @@ export class Download {
     for (const { resolve } of waiters) {
       resolve(block);
     }
-    const writing = this.#keep(index, block).finally(() => {
+    this.#unkept.push(block);
+    if (this.#next % KEPT_AT_ONCE === 0) {
+      this.#keepSoon();
+      if (this.#writes.size >= MAX_WRITES) {
+        await Promise.race(this.#writes);
+      }
+    }
+  }
+
+  /** Gives the cache what it was not given yet, in the background. */
+  #keepSoon(): void {
+    const blocks = this.#unkept;
+    if (blocks.length === 0) {
+      return;
+    }
+    this.#unkept = [];
+    const writing = this.#keep(this.#next - blocks.length, blocks).finally(() => {
       this.#writes.delete(writing);
       this.poke();
     });
     this.#writes.add(writing);
-    if (this.#writes.size >= MAX_WRITES) {
-      await Promise.race(this.#writes);
-    }
   }
 
   /** Never rejects: a failing disk is no failure of a reader. */
-  async #keep(index: number, block: Buffer): Promise<void> {
+  async #keep(first: number, blocks: readonly Buffer[]): Promise<void> {
     try {
-      this.#isStoring = await this.#parts.cached.write(index, block);
+      this.#isStoring = await this.#parts.cached.write(first, ...blocks);
     } catch {
       this.#isStoring = false; // the cache has counted and logged it
     }

@@ -7,7 +7,7 @@
 // `y` only where the name says something else, `b` and `p` only where a client set them. `c` names the content that the rest belongs to, and the rest is
 // believed only while it matches: a foreign writer's new content keeps our old metadata.
 import { sha256 } from '../seal/hash.ts';
-import { randomBytes } from '../seal/random.ts';
+import { randomNonce } from '../seal/random.ts';
 import { identityOf, parseCap, verifyText } from '../tahoe/caps.ts';
 import type { Child, EdgeMetadata } from '../tahoe/grid.ts';
 
@@ -36,7 +36,7 @@ const ETAG_CHARS = 22; // 132 bits
 const MAX_TIME_MS = Date.UTC(9999, 11, 31);
 
 export function newToken(): string {
-  return randomBytes(HASH_BYTES).toString('base64url');
+  return randomNonce(HASH_BYTES).toString('base64url');
 }
 
 /** The write token alone: looked for in every child that was written lately, at each look at the directory. */

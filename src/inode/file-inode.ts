@@ -34,7 +34,7 @@ export interface FileFacts {
 /** A file as it is to be read: the version that its facts are about. */
 export interface OpenedFile {
   /** As OpenFile.here in tree.ts. */
-  here(range: ByteRange): Promise<Buffer | undefined>;
+  here(range: ByteRange): Promise<readonly Buffer[] | undefined>;
   /** Streams `range`; fails rather than ends early. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
   /** Its bytes stay until disposed; absent where nobody takes them away. */
@@ -156,7 +156,7 @@ export class Files {
       }
       case 'lit':
         return this.#remembered(child, {
-          here: async ({ start, end }) => cap.data.subarray(start, end),
+          here: async ({ start, end }) => [cap.data.subarray(start, end)],
           read: async ({ start, end }) => readableOf(cap.data.subarray(start, end)),
         });
       case 'chk': {

@@ -21,19 +21,20 @@ import { describeChild, describeRoot, placeIdOf } from './describe.ts';
 import type { DirInode } from './dir-inode.ts';
 import { DirTable } from './dir-table.ts';
 import { DirectoryViews } from './directory-views.ts';
-import { Files } from './file-inode.ts';
+import { type FileFacts, Files } from './file-inode.ts';
 import { FileWrites } from './file-writes.ts';
 import { Linker } from './linker.ts';
 import { ListingSaver } from './listing-saver.ts';
 import type { ListingStore } from './listing-store.ts';
 import { LocalChanges } from './local-changes.ts';
 import { type LocalBytes, LocalFiles } from './local-files.ts';
-import { childrenOf, locate, rootOf, type Walker, walkTo } from './locate.ts';
+import { childrenOf, locate, type Place, rootOf, type Walker, walkTo } from './locate.ts';
 import { type BodyStore, GridMaker, LocalMaker, type Maker } from './maker.ts';
 import type { MutableStore } from './mutable-store.ts';
 import { OpenHandles } from './open-handles.ts';
 import type { Pins } from './pins.ts';
 import { existing, Places } from './places.ts';
+import { type BesideName, relink } from './relink.ts';
 import { setProperties } from './set-properties.ts';
 import { Slowness } from './slowness.ts';
 import { Transfers } from './transfers.ts';
@@ -76,7 +77,7 @@ export interface GridTreeOptions {
   readonly retries: number;
   readonly isSoleWriter: boolean;
   readonly isReadOnly: boolean;
-  /** With what every change is refused, where one could not be kept safely. */
+  /** With what every change is refused at first, where one could not be kept safely. */
   readonly writeRefusal?: FsError | undefined;
   /** For changes that are answered before the grid has them; undefined = they are written through. */
   readonly local?: LocalParts | undefined;
@@ -115,6 +116,7 @@ export class GridTree implements Tree {
   readonly #slowness = new Slowness();
   readonly #saver: ListingSaver;
   readonly #spaceAsked = new SingleFlight<string, GridSpace>();
+  #writeRefusal: FsError | undefined;
   #space: { readonly atMs: number; readonly availableBytes: number | undefined } | undefined;
 
   constructor(options: GridTreeOptions) {
@@ -158,7 +160,8 @@ export class GridTree implements Tree {
         : new GridMaker(options.grid, this.contents);
     this.#changer = changer;
     this.#maker = maker;
-    this.#places = new Places({ ...parts, landed });
+    this.#writeRefusal = options.writeRefusal;
+    this.#places = new Places({ ...parts, landed, refusal: () => this.#writeRefusal });
     this.#linker = new Linker(this.#places, changer);
     this.#transfers = new Transfers({ ...parts, changer, maker }, this.#places, this.#linker);
     this.#writes = new FileWrites({ ...parts, changer, maker, places: this.#places, linker: this.#linker });
@@ -178,6 +181,16 @@ export class GridTree implements Tree {
   /** What the directories in memory take of it, estimated. */
   get directoryBytes(): number {
     return this.#dirs.bytes;
+  }
+
+  /** With what every change is refused just now. */
+  get writeRefusal(): FsError | undefined {
+    return this.#writeRefusal;
+  }
+
+  /** From now on every change is refused with this; undefined = none. */
+  refuseWrites(refusal: FsError | undefined): void {
+    this.#writeRefusal = refusal;
   }
 
   /** What operators may ask of the cache behind this tree. */
@@ -242,13 +255,24 @@ export class GridTree implements Tree {
     if (child.kind === 'directory') {
       throw new FsError('is-directory', `a directory: ${showPath(path)}`);
     }
-    const facts = await this.#files.facts(child);
-    const resource = describeChild(place.parent, place.name, child, facts);
-    const { sizeBytes } = resource;
-    if (child.kind !== 'file' || sizeBytes === undefined) {
+    const opened = this.#opened(place, child, await this.#files.facts(child));
+    if (opened === undefined) {
       throw new FsError('denied', `a thing that this gateway does not know how to read: ${showPath(path)}`);
     }
-    return { resource: { ...resource, sizeBytes }, ...this.#files.opened(child, facts) };
+    return opened;
+  }
+
+  openAtHand(path: TreePath): OpenFile | undefined {
+    const place = this.#places.atHand(path);
+    return place?.child && this.#opened(place, place.child, this.#files.factsAtHand(place.child));
+  }
+
+  #opened(place: Place, child: Child, facts: FileFacts): OpenFile | undefined {
+    const resource = describeChild(place.parent, place.name, child, facts);
+    const { sizeBytes } = resource;
+    return child.kind === 'file' && sizeBytes !== undefined
+      ? { resource: { ...resource, sizeBytes }, ...this.#files.opened(child, facts) }
+      : undefined;
   }
 
   async openHandle(path: TreePath, options: HandleOptions): Promise<FileHandle> {
@@ -318,6 +342,11 @@ export class GridTree implements Tree {
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
     return await this.#transfers.copy(from, to, options);
+  }
+
+  /** Links what stands nowhere; where it stands then. As relink.ts says. */
+  async relink(path: TreePath, child: Child, beside: BesideName): Promise<TreePath> {
+    return await relink({ tree: this, places: this.#places, linker: this.#linker }, path, child, beside);
   }
 
   async trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]> {

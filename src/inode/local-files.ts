@@ -5,7 +5,7 @@ import { FsError } from '../base/errors.ts';
 import { type ByteRange, rangeLength } from '../base/ranges.ts';
 import type { WantedChild } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
-import { type LocalFileCap, parseCap, parseOwnCap } from '../tahoe/caps.ts';
+import { isLocalText, type LocalFileCap, parseCap, parseOwnCap } from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { BlockReader, type BlockSource } from './block-reader.ts';
 import type { Contents } from './contents.ts';
@@ -37,8 +37,8 @@ export class LocalFiles {
 
   /** False of a file whose local bytes are gone; true of one that has other caps. */
   isHere(child: Child): boolean {
-    const cap = parseOwnCap(child.readCap ?? '');
-    return cap.kind !== 'local-file' || this.#bytes.has(cap.id);
+    const cap = isLocalText(child.readCap) ? parseOwnCap(child.readCap ?? '') : undefined;
+    return cap?.kind !== 'local-file' || this.#bytes.has(cap.id);
   }
 
   opened(cap: LocalFileCap): OpenedFile {
@@ -52,7 +52,7 @@ export class LocalFiles {
     };
   }
 
-  async #here(cap: LocalFileCap, range: ByteRange): Promise<Buffer | undefined> {
+  async #here(cap: LocalFileCap, range: ByteRange): Promise<readonly Buffer[] | undefined> {
     const { start, end } = blocksTouching(range);
     if (end - start > MAX_BLOCKS_AT_ONCE || end === start) {
       return undefined;
@@ -61,9 +61,10 @@ export class LocalFiles {
     const content = this.#bytes.content(cap.id, cap.sizeBytes);
     const indexes = Array.from({ length: end - start }, (_, offset) => start + offset);
     const blocks = await Promise.all(indexes.map((index) => content.read(index)));
-    const first = start * BLOCK_BYTES;
-    const whole = blocks.length === 1 && blocks[0] ? blocks[0] : Buffer.concat(blocks);
-    return whole.subarray(range.start - first, range.start - first + rangeLength(range));
+    return blocks.map((block, at) => {
+      const first = (start + at) * BLOCK_BYTES;
+      return block.subarray(Math.max(0, range.start - first), range.end - first);
+    });
   }
 
   #read(cap: LocalFileCap, range: ByteRange, signal: AbortSignal | undefined): Readable {
@@ -87,7 +88,7 @@ export class LocalFiles {
     const there = parseCap(readCap);
     if (there.kind === 'lit') {
       return {
-        here: async ({ start, end }) => there.data.subarray(start, end),
+        here: async ({ start, end }) => [there.data.subarray(start, end)],
         read: ({ start, end }) => Readable.from([there.data.subarray(start, end)], { objectMode: false }),
       };
     }

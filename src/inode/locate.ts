@@ -58,7 +58,9 @@ export function rootOf(walker: Walker): WalkedDir {
 
 /** The name as a listing has it: the exact form, else NFC, else NFD. */
 export function findName(children: ReadonlyMap<string, Child>, name: string): string | undefined {
-  return [name, normalName(name), name.normalize('NFD')].find((form) => children.has(form));
+  return children.has(name)
+    ? name
+    : [normalName(name), name.normalize('NFD')].find((form) => children.has(form));
 }
 
 export async function childrenOf(at: WalkedDir, options: WalkOptions): Promise<ReadonlyMap<string, Child>> {
@@ -102,6 +104,27 @@ export async function walkTo(walker: Walker, path: TreePath, options: WalkOption
     at = enter(walker, at, name, child);
   }
   return at;
+}
+
+/** As `locate`, where something stands there and listings at hand say so; undefined where it has to be waited for, or isn't there. */
+export function locateAtHand(walker: Walker, path: TreePath, maxAgeMs: number): Place | undefined {
+  let parent = rootOf(walker);
+  for (const [depth, asked] of path.entries()) {
+    const children = parent.isLoop ? undefined : parent.dir.freshChildren(maxAgeMs);
+    const name = children && findName(children, asked);
+    const child = name === undefined ? undefined : children?.get(name);
+    if (name === undefined || child === undefined) {
+      return undefined;
+    }
+    if (depth === path.length - 1) {
+      return { parent, name, child };
+    }
+    if (child.kind !== 'directory') {
+      return undefined;
+    }
+    parent = enter(walker, parent, name, child);
+  }
+  return undefined;
 }
 
 /** The place that `path` names; the root is no place: `denied`. `options` are for the way, `last` for its last directory. */

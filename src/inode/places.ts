@@ -7,7 +7,7 @@ import type { BaseChild } from '../edits/pending.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { describeChild } from './describe.ts';
 import type { Files } from './file-inode.ts';
-import { locate, type Place, type Walker, type WalkOptions } from './locate.ts';
+import { locate, locateAtHand, type Place, type Walker, type WalkOptions } from './locate.ts';
 import type { Slowness } from './slowness.ts';
 import type { ChangeOptions, Resource } from './tree.ts';
 
@@ -18,8 +18,8 @@ export interface PlacesParts {
   readonly clock: Clock;
   readonly dirCacheTimeMs: number;
   readonly isSoleWriter: boolean;
-  /** With what every change is refused, where one could not be kept safely. */
-  readonly writeRefusal?: FsError | undefined;
+  /** With what every change is refused just now, where one could not be kept safely. */
+  readonly refusal: () => FsError | undefined;
   /** What was made here and is on the grid by now; undefined where changes are written through. */
   readonly landed: Landed | undefined;
 }
@@ -38,6 +38,11 @@ export class Places {
     return { maxAgeMs: this.#parts.dirCacheTimeMs, isStrict: false, signal };
   }
 
+  /** As `toRead`, where something stands there and that needs no wait. */
+  atHand(path: TreePath): Place | undefined {
+    return locateAtHand(this.#parts.walker, path, this.#parts.dirCacheTimeMs);
+  }
+
   async toRead(path: TreePath, signal: AbortSignal | undefined): Promise<Place> {
     try {
       return await locate(this.#parts.walker, path, this.forReading(signal));
@@ -54,9 +59,10 @@ export class Places {
    * goes elsewhere before that, is looked at anew.
    */
   async toChange(path: TreePath, options: ChangeOptions, isSource = false): Promise<Place> {
-    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter, writeRefusal, landed } = this.#parts;
-    if (writeRefusal) {
-      throw writeRefusal;
+    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter, refusal, landed } = this.#parts;
+    const refused = refusal();
+    if (refused) {
+      throw refused;
     }
     const isLater = landed !== undefined; // it is compared with the grid when it is written there
     const way: WalkOptions = {

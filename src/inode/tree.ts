@@ -62,7 +62,7 @@ export interface OpenFile {
   /** With size and ETag known. */
   readonly resource: Resource & { readonly sizeBytes: number };
   /** All bytes in `range` (within the file) at once, if they are few and need no grid. */
-  here(range: ByteRange): Promise<Buffer | undefined>;
+  here(range: ByteRange): Promise<readonly Buffer[] | undefined>;
   /** Bytes in `range` (within the file). Fails rather than ends early. The caller reads to the end or destroys. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Readable>;
 }
@@ -172,6 +172,8 @@ export interface Tree {
   list(path: TreePath, signal?: AbortSignal): Promise<DirectoryView>;
   /** `is-directory` for a directory, `denied` for an unknown node. */
   open(path: TreePath, signal?: AbortSignal): Promise<OpenFile>;
+  /** As `open`, where that would wait for nothing; undefined for all else: `open` says what it is. */
+  openAtHand(path: TreePath): OpenFile | undefined;
   /** As `open`, for reads and writes at an offset. */
   openHandle(path: TreePath, options: HandleOptions): Promise<FileHandle>;
   /** Replaces or makes a file from a stream that the callee owns; `is-directory` where a directory stands. */

@@ -25,6 +25,8 @@ export class RecordCodec {
   readonly #recordKey: Buffer;
   readonly #nameKey: Buffer;
   readonly #mountId: string;
+  /** All but the last part of the last key: records of one directory come together. */
+  #above = { clear: '', hidden: '' };
 
   /** `key`: 32 bytes that this store has for itself. */
   constructor(key: Buffer, mountId: string) {
@@ -90,13 +92,16 @@ export class RecordCodec {
     if (!KIND.test(kind)) {
       throw internalError('a record key begins with its kind, in lower case letters');
     }
-    let upTo = kind;
-    let hidden = kind;
-    for (const part of parts) {
-      upTo += `/${part}`;
-      hidden += `/${hmac(this.#nameKey, upTo).subarray(0, PART_BYTES).toString('base64url')}`;
+    const own = parts.at(-1);
+    if (own === undefined) {
+      return kind;
     }
-    return hidden;
+    const clear = [kind, ...parts.slice(0, -1)].join('/');
+    if (this.#above.clear !== clear) {
+      this.#above = { clear, hidden: this.#hidden(kind, parts.slice(0, -1)) };
+    }
+    const mac = hmac(this.#nameKey, `${clear}/${own}`);
+    return `${this.#above.hidden}/${mac.subarray(0, PART_BYTES).toString('base64url')}`;
   }
 
   #place(storedKey: string): string {

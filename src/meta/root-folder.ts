@@ -42,6 +42,8 @@ export interface RootFolder {
    * were recovered or discarded, also by later starts, nothing in `dirty` may be taken for left over.
    */
   readonly writeRefusal: FsError | undefined;
+  /** The unsynced contents are known to this store from now on: later starts refuse nothing. */
+  accept(): Promise<void>;
   /** Waits for what runs. */
   close(): Promise<void>;
 }
@@ -88,7 +90,8 @@ class Opening {
     this.#sweeping = sweepDropped(this.#folder).catch((error: unknown) => {
       this.#o.log.warn({ err: error }, 'cached contents of no use any more could not be deleted');
     });
-    return { cacheRoot, local, shared, writeRefusal, close: () => this.close() };
+    const accept = (): Promise<void> => noteStore(this.#folder, 'local', local.id);
+    return { cacheRoot, local, shared, writeRefusal, accept, close: () => this.close() };
   }
 
   async openInMemory(): Promise<RootFolder> {
@@ -100,7 +103,8 @@ class Opening {
     const mountId = cacheRoot.rootId;
     const local = this.#keep(await openStore({ file: undefined, key: cacheRoot.localKey, mountId }));
     const shared = this.#keep(await openStore({ file: undefined, key: cacheRoot.sharedKey, mountId }));
-    return { cacheRoot, local, shared, writeRefusal: undefined, close: () => this.close() };
+    const accept = async (): Promise<void> => undefined;
+    return { cacheRoot, local, shared, writeRefusal: undefined, accept, close: () => this.close() };
   }
 
   async close(): Promise<void> {

@@ -8,9 +8,11 @@ import { folderError } from './folder-error.ts';
 
 /** Every file in it is content that was answered and that the grid has not. */
 const DIRTY = 'dirty';
-// The range of all records of the kind `edit`.
-const EDITS_FROM = 'edit/';
-const EDITS_TO = 'edit0';
+/** The ranges of all records that note answered changes: `edit/` and `pending/`. */
+const EDITS = [
+  ['edit/', 'edit0'],
+  ['pending/', 'pending0'],
+] as const;
 
 export async function hasDirtyFiles(folder: string): Promise<boolean> {
   const dirty = join(folder, DIRTY);
@@ -33,7 +35,12 @@ export async function hasEdits(file: string): Promise<boolean> {
   try {
     const backend = await openSqlite(file);
     try {
-      return (await backend.range(EDITS_FROM, EDITS_TO, 1)).length > 0;
+      for (const [from, to] of EDITS) {
+        if ((await backend.range(from, to, 1)).length > 0) {
+          return true;
+        }
+      }
+      return false;
     } finally {
       await backend.close();
     }

@@ -5,8 +5,9 @@
 //   bytes 1-12   nonce, random
 //   then         ciphertext, as long as the plaintext
 //   last 16      tag
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { FsError } from '../base/errors.ts';
+import { randomNonce } from './random.ts';
 
 const VERSION = 1;
 const NONCE_BYTES = 12;
@@ -18,7 +19,7 @@ export const BOX_OVERHEAD_BYTES: number = HEAD_BYTES + TAG_BYTES;
 
 /** Seals `plaintext` under a 32-byte key for the place named by `associated`. */
 export function seal(key: Buffer, plaintext: Buffer, associated: Buffer | string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = randomNonce(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(Buffer.concat([Buffer.of(VERSION), Buffer.from(associated as string)]));
   const body = cipher.update(plaintext);

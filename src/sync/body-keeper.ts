@@ -23,6 +23,8 @@ export interface BodyUsers {
   isBusy(cap: LocalFileCap): boolean;
   /** It can still be brought back. */
   isInTrash(id: string): boolean;
+  /** Drops edits of which nothing is to be kept. */
+  drop(edits: readonly PendingEdit[]): Promise<void>;
 }
 
 export interface BodyKeeperParts {
@@ -52,8 +54,9 @@ const GRACE_MS = 10_000;
 
 export class BodyKeeper {
   readonly #parts: BodyKeeperParts;
-  /** What lay here before anything of this process came. */
+  /** What lay here, and was noted, before anything of this process came. */
   readonly #found: readonly string[];
+  readonly #foundGen: number;
   /** By local cap, the longest unwanted first. */
   readonly #unwanted = new Map<string, Unwanted>();
   #timer: Disposable | undefined;
@@ -63,13 +66,18 @@ export class BodyKeeper {
   constructor(parts: BodyKeeperParts) {
     this.#parts = parts;
     this.#found = parts.bodies.ids();
+    this.#foundGen = parts.pending.nextGen();
     parts.pending.onSettled((before) => this.#settled(before));
   }
 
-  /** Puts away what a crash has left over. Rejects with what the store or the disk says. */
+  /**
+   * Puts away what a crash has left over; clients may be served meanwhile. After what the trash holds is known. Rejects
+   * with what the store or the disk says.
+   */
   async start(): Promise<void> {
     const { landed, isStoreKnown } = this.#parts;
-    await putAwayLeftovers({ ...this.#parts, found: isStoreKnown ? this.#found : [] });
+    const found = isStoreKnown ? this.#found : [];
+    await putAwayLeftovers({ ...this.#parts, found, foundGen: this.#foundGen });
     if (isStoreKnown) {
       for (const [text] of landed.all()) {
         const cap = parseOwnCap(text);

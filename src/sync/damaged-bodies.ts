@@ -6,8 +6,17 @@ import type { RecordChange } from '../meta/meta-store.ts';
 
 const KIND = 'damaged/';
 
-export function damagedRecord(records: SealedRecords, id: string): RecordChange {
-  return records.change(KIND + id, { id });
+/** What to commit so that `ids` are known as damaged, and of those that were known before no others. */
+export function damagedRecords(
+  records: SealedRecords,
+  before: readonly string[],
+  ids: readonly string[],
+): readonly RecordChange[] {
+  const healed = before.filter((id) => !ids.includes(id));
+  return [
+    ...healed.map((id) => records.change(KIND + id, undefined)),
+    ...ids.map((id) => records.change(KIND + id, { id })),
+  ];
 }
 
 /** Those that are still there; the others are forgotten. */

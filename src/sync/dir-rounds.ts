@@ -8,7 +8,7 @@ import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
 import type { Grid } from '../tahoe/grid.ts';
-import { type ReadyEdit, writeEdits } from './dir-sync.ts';
+import { type FoldListener, type ReadyEdit, writeEdits } from './dir-sync.ts';
 import type { Frozen } from './frozen.ts';
 import type { GridState } from './grid-state.ts';
 import type { KeepOurs } from './keep-ours.ts';
@@ -31,6 +31,7 @@ export interface DirRoundsParts {
   readonly finder: StandingFinder;
   readonly state: GridState;
   readonly keepOurs: KeepOurs;
+  readonly folds?: FoldListener | undefined;
   readonly failed: (edit: PendingEdit, error: unknown) => void;
   /** A round has ended. */
   readonly onChange: () => void;

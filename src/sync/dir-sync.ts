@@ -8,12 +8,29 @@ import { type BaseChild, capOf, type PendingEdit, type PendingUpdate } from '../
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import { OUR_KEY } from '../inode/edge.ts';
+import type { RecordChange } from '../meta/meta-store.ts';
 import { Overtaken } from './conflicts.ts';
 
 export interface DirSyncParts {
   readonly pending: PendingEdits;
   readonly landed: Landed;
   readonly log: Logger;
+  readonly folds?: FoldListener | undefined;
+}
+
+/** A change that the grid has now. */
+export interface Fold {
+  /** What waits at its name now: the change itself, or a later one of the same name. */
+  readonly now: PendingEdit;
+  /** What was written; undefined = the name is gone. */
+  readonly child: WantedChild | undefined;
+  /** What stood there before, as it was seen when it was written. */
+  readonly replaced: SeenChild | undefined;
+}
+
+export interface FoldListener {
+  /** Called right before changes leave the pending ones; what it gives is committed with that. */
+  folding(folds: readonly Fold[]): readonly RecordChange[];
 }
 
 /** An edit, and the child by the grid's caps that is to be written for it; undefined = nothing is to be there. */
@@ -34,14 +51,19 @@ const MAX_TRIED = 8;
 
 /** Never rejects but where the store does. */
 export async function writeEdits(
-  { pending }: DirSyncParts,
+  { pending, folds }: DirSyncParts,
   dir: DirInode,
   ready: readonly ReadyEdit[],
 ): Promise<DirOutcome> {
   const sent = await noteTried(pending, ready);
   const outcomes = await Promise.all(sent.map((one) => writeOne(dir, one)));
-  const done = outcomes.filter(({ error }) => error === undefined).map(({ one }) => one);
-  await pending.commit(done.flatMap((one) => folded(pending, one)));
+  const stands = outcomes.filter(({ error }) => error === undefined);
+  const done = stands.map(({ one }) => one);
+  const records = folds?.folding(stands.flatMap((outcome) => foldOf(pending, outcome)));
+  await pending.commit(
+    done.flatMap((one) => folded(pending, one)),
+    records,
+  );
   const overtaken = outcomes.flatMap(({ one, error }) => (error instanceof Overtaken ? [one.edit] : []));
   const failed = outcomes.flatMap(({ one, error }) =>
     error === undefined || error instanceof Overtaken ? [] : [{ edit: one.edit, error }],
@@ -76,16 +98,22 @@ async function noteTried(pending: PendingEdits, ready: readonly ReadyEdit[]): Pr
 interface Outcome {
   readonly one: ReadyEdit;
   readonly error?: unknown;
+  readonly replaced?: SeenChild | undefined;
 }
 
 async function writeOne(dir: DirInode, one: ReadyEdit): Promise<Outcome> {
   const { edit, child } = one;
+  let replaced: SeenChild | undefined;
   const change: DirnodeChange = {
     names: [edit.name],
     decide: (state) => {
       const current = state.get(edit.name);
       if (!mayWrite(one, current)) {
         throw new Overtaken();
+      }
+      // After a call that was not answered our own child may stand there already.
+      if (current !== undefined && fingerprint(current) !== fingerprint(child)) {
+        replaced = current;
       }
       if (child === undefined) {
         return { wants: current === undefined ? [] : [{ name: edit.name, want: undefined }] };
@@ -95,7 +123,7 @@ async function writeOne(dir: DirInode, one: ReadyEdit): Promise<Outcome> {
   };
   try {
     await dir.writer.change(change);
-    return { one };
+    return { one, replaced };
   } catch (error) {
     return { one, error };
   }
@@ -116,6 +144,11 @@ function withTheirNotes(child: WantedChild, current: SeenChild | undefined): Wan
   return { ...child, metadata: { ...theirs, ...child.metadata } };
 }
 
+function foldOf(pending: PendingEdits, { one, replaced }: Outcome): readonly Fold[] {
+  const now = pending.get(one.edit);
+  return now === undefined ? [] : [{ now, child: one.child, replaced }];
+}
+
 /** The grid has `child` at its name. */
 function folded(pending: PendingEdits, { edit, child }: ReadyEdit): readonly PendingUpdate[] {
   const now = pending.get(edit);
@@ -130,7 +163,10 @@ function folded(pending: PendingEdits, { edit, child }: ReadyEdit): readonly Pen
 
 /** A newer change of the name, now that the grid has an older one; undone where it wants just that. */
 export function rebased(now: PendingEdit, child: BaseChild | undefined): PendingEdit {
-  return { ...now, base: child && { kind: child.kind, writeCap: child.writeCap, readCap: child.readCap } };
+  const { isMoved, ...rest } = now;
+  const base = child && { kind: child.kind, writeCap: child.writeCap, readCap: child.readCap };
+  // What was moved away was there before `child`, unless the newer change moved that.
+  return { ...rest, base, ...(isMoved && now.want === undefined ? { isMoved } : {}) };
 }
 
 export function placeOf({ dirId, name }: PendingEdit): { readonly dirId: string; readonly name: string } {

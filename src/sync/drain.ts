@@ -13,8 +13,12 @@ export async function drain(
   if (graceMs <= 0) {
     return;
   }
-  const over = new AbortController();
-  using _timer = clock.after(graceMs, () => over.abort());
+  const [over, done] = [new AbortController(), new AbortController()];
+  // A sleep, because it keeps a process that has nothing else left: the listeners are closed.
+  const timer = clock.sleep(graceMs, done.signal).then(
+    () => over.abort(),
+    () => undefined,
+  );
   let last: FlushReport | undefined;
   try {
     for await (const report of sync.flush([], over.signal)) {
@@ -31,6 +35,9 @@ export async function drain(
     if (!over.signal.aborted || !hasCode(error, 'aborted')) {
       log.warn({ err: error }, 'what waits could not be brought to the grid'); // it is kept: the stop goes on
     }
+  } finally {
+    done.abort();
+    await timer;
   }
   const edits = last ? last.totalEdits - last.doneEdits : 0;
   if (edits > 0) {

@@ -8,18 +8,19 @@ import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import { parseCap, readOnlyText } from '../tahoe/caps.ts';
 import type { Grid } from '../tahoe/grid.ts';
-import { placeOf, type ReadyEdit, rebased } from './dir-sync.ts';
+import { type Fold, type FoldListener, placeOf, type ReadyEdit, rebased } from './dir-sync.ts';
 
 export interface LandingParts {
   readonly grid: Grid;
   readonly pending: PendingEdits;
   readonly landed: Landed;
   readonly clock: Clock;
+  readonly folds?: FoldListener | undefined;
 }
 
 /** Rejects with what the grid or the store says. */
 export async function landDirectory(
-  { grid, pending, landed, clock }: LandingParts,
+  { grid, pending, landed, clock, folds }: LandingParts,
   dir: DirInode,
   localCap: string,
   ready: readonly ReadyEdit[],
@@ -42,8 +43,12 @@ export async function landDirectory(
     }
     return [{ place: placeOf(now), edit: now.gen === edit.gen ? undefined : rebased(now, child) }];
   });
+  const done = ready.flatMap(({ edit, child }): readonly Fold[] => {
+    const now = pending.get(edit);
+    return now === undefined ? [] : [{ now, child, replaced: undefined }];
+  });
   // Before the edits go: readers are shown the children all the time.
   landed.note(localCap, caps);
   dir.landed(caps, children);
-  await pending.commit(updates, [landed.record(localCap, caps)]);
+  await pending.commit(updates, [...(folds?.folding(done) ?? []), landed.record(localCap, caps)]);
 }

@@ -1,9 +1,10 @@
-// What a crash can leave behind, and what nobody asks for any more: found at a start, before clients come.
+// What a crash can leave behind, and what nobody asks for any more: found at a start. Nothing that
+// came since then is touched.
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { DirtyStore } from '../dirty/dirty-store.ts';
 import type { Landed } from '../edits/landed.ts';
-import type { PendingUpdate } from '../edits/pending.ts';
+import type { PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { SealedRecords } from '../edits/sealed-records.ts';
 import type { Stands } from '../edits/stands.ts';
@@ -13,8 +14,7 @@ import type { RecordChange } from '../meta/meta-store.ts';
 import { identityOf, isLocalText, type LocalDirCap, parseOwnCap } from '../tahoe/caps.ts';
 import type { BodyUsers } from './body-keeper.ts';
 import { knownDamaged } from './damaged-bodies.ts';
-import { placeOf } from './dir-sync.ts';
-import { localFileOf } from './local-file.ts';
+import { referredBodies } from './local-file.ts';
 
 export interface LeftoverParts {
   readonly pending: PendingEdits;
@@ -29,6 +29,8 @@ export interface LeftoverParts {
   readonly log: Logger;
   /** Files in `dirty/` that may be taken for left over where nobody refers to them. */
   readonly found: readonly string[];
+  /** Edits of a lower generation are of an earlier run. */
+  readonly foundGen: number;
 }
 
 /** A directory's id changes when its landing is forgotten: locks and listings by the old one are long gone then. */
@@ -52,7 +54,8 @@ export async function putAwayLeftovers(parts: LeftoverParts): Promise<void> {
 }
 
 /** Directories that were made here and that nothing wants, or nothing but each other: a copy was cut off. */
-async function dropCutOff({ pending, landed, stands, dirs, root, log }: LeftoverParts): Promise<void> {
+async function dropCutOff(parts: LeftoverParts): Promise<void> {
+  const { pending, landed, stands, dirs, root, users, log, foundGen } = parts;
   const isOnGrid = (dirId: string): boolean => {
     const cap = stands.get(dirId)?.writeCap;
     return (
@@ -70,20 +73,20 @@ async function dropCutOff({ pending, landed, stands, dirs, root, log }: Leftover
       }
     }
   }
-  const updates: PendingUpdate[] = [];
-  for (const edit of pending.all()) {
-    const isNew = edit.want !== undefined && edit.base === undefined && edit.tried.length === 0;
-    if (isNew && !reached.has(edit.dirId)) {
-      updates.push({ place: placeOf(edit), edit: undefined });
-    }
-  }
-  if (updates.length > 0) {
+  const cutOff = [...pending.all()].filter(
+    (edit) => edit.gen < foundGen && isNew(edit) && !reached.has(edit.dirId),
+  );
+  if (cutOff.length > 0) {
     log.info(
-      { edits: updates.length },
+      { edits: cutOff.length },
       'the beginning of a copy that an earlier run did not finish is dropped',
     );
-    await pending.commit(updates);
+    await users.drop(cutOff);
   }
+}
+
+function isNew({ want, base, tried }: PendingEdit): boolean {
+  return want !== undefined && base === undefined && tried.length === 0;
 }
 
 /** Those that edits are in or want, and those above them. */
@@ -110,15 +113,12 @@ async function setLost(parts: LeftoverParts): Promise<void> {
   if (found.length === 0) {
     return;
   }
-  const known = new Set(await knownDamaged(records, bodies));
-  for (const edit of pending.all()) {
-    known.add(localFileOf(edit)?.id ?? '');
+  const known = referredBodies(pending, landed);
+  const damaged = new Set(await knownDamaged(records, bodies));
+  if (damaged.size > 0) {
+    log.warn({ ids: [...damaged] }, 'files of unsynced content that are damaged lie in the folder dirty');
   }
-  for (const [text] of landed.all()) {
-    const cap = parseOwnCap(text);
-    known.add(cap.kind === 'local-file' ? cap.id : '');
-  }
-  const lost = found.filter((id) => !known.has(id) && !users.isInTrash(id));
+  const lost = found.filter((id) => !known.has(id) && !damaged.has(id) && !users.isInTrash(id));
   if (lost.length > 0) {
     log.warn({ files: lost.length }, 'files that nothing refers to are kept in the folder lost for a week');
   }

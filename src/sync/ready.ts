@@ -12,6 +12,11 @@ export interface ReadyParts {
   readonly landed: Landed;
 }
 
+/** The child by the grid's caps where they are known, else as it is. */
+export function landedChild(landed: Landed, want: WantedChild): WantedChild {
+  return onGrid(landed, want) ?? want;
+}
+
 /** The child by the grid's caps; undefined while they are not known. */
 export function onGrid(landed: Landed, want: WantedChild): WantedChild | undefined {
   if (!isLocalText(want.readCap)) {

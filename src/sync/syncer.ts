@@ -15,7 +15,7 @@ import { markOf } from '../inode/edge.ts';
 import type { LocalFileCap } from '../tahoe/caps.ts';
 import type { Grid } from '../tahoe/grid.ts';
 import { DirRounds } from './dir-rounds.ts';
-import { placeOf } from './dir-sync.ts';
+import { type FoldListener, placeOf } from './dir-sync.ts';
 import { Frozen } from './frozen.ts';
 import { GridState } from './grid-state.ts';
 import { KeepOurs } from './keep-ours.ts';
@@ -47,6 +47,7 @@ export interface SyncerOptions {
   readonly proofMaxAgeMs: number;
   /** This machine, in the names of conflict copies. */
   readonly gateway: string;
+  readonly folds?: FoldListener | undefined;
 }
 
 /** What is due waits for the end of something, which wakes us; in the worst case for so long. */

@@ -1,6 +1,6 @@
 // The bytes of a file range as they come from a node, whole or failed, never short and never with anything else in
-// them. A download that fails after its 200 ends with 24 bytes of text in the body and then silence, so the last 24
-// bytes that came are held back until more came or the promised length is full.
+// them. A download that fails after its 200 ends with 24 bytes of text in the body and then silence, so what may be the
+// beginning of that text is held back until more came or the promised length is full.
 import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError, isRetryable } from '../base/errors.ts';
@@ -8,6 +8,7 @@ import type { ByteRange } from '../base/ranges.ts';
 import { errorFromConnection } from './answers.ts';
 
 const COMPLAINT = Buffer.from('problem during download\n');
+const COMPLAINT_START = 'p'.charCodeAt(0);
 
 /** A body that ends in the complaint and is silent so long has failed; the idle time-out need not pass. */
 const COMPLAINT_MS = 1_000;
@@ -31,6 +32,8 @@ export class FileStream extends Readable {
   /** The next byte of the file that is to come. */
   #position: number;
   #held: Buffer = NOTHING;
+  /** Where the body began. */
+  #begunAt: number;
   #tries = 0;
   #complaintTimer: Disposable | undefined;
   readonly #onAbort = (): void => {
@@ -44,6 +47,7 @@ export class FileStream extends Readable {
     super({ highWaterMark: 256 * 1024 });
     this.#options = options;
     this.#position = options.range.start;
+    this.#begunAt = options.range.start;
     options.signal?.addEventListener('abort', this.#onAbort, { once: true });
     this.#attach(body);
     body.pause(); // until somebody reads
@@ -64,6 +68,7 @@ export class FileStream extends Readable {
 
   #attach(body: Readable): void {
     this.#body = body;
+    this.#begunAt = this.#position;
     body.on('data', (bytes: Buffer) => {
       if (this.#body === body) {
         this.#arrived(bytes);
@@ -90,23 +95,21 @@ export class FileStream extends Readable {
       this.push(null);
       return;
     }
-    // What is held back is a copy, the rest is passed on as it came: copying all of it costs more than reading it.
-    const keepsOld = Math.max(0, COMPLAINT.length - bytes.length);
-    const old = this.#held.subarray(0, Math.max(0, this.#held.length - keepsOld));
-    const safe = Math.max(0, bytes.length - COMPLAINT.length);
-    this.#held = Buffer.concat([this.#held.subarray(old.length), bytes.subarray(safe)]);
-    if (this.#held.equals(COMPLAINT)) {
+    const its = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    const safe = its.length - complaintBytes(its);
+    this.#held = its.subarray(safe);
+    if (this.#held.length === COMPLAINT.length) {
       this.#suspect();
     }
-    if (old.length + safe > 0) {
-      this.#tries = 0;
-      const mayGoOn = this.#give(old);
-      if (!this.#give(bytes.subarray(0, safe)) || !mayGoOn) {
-        this.#body?.pause();
-      }
+    if (this.#position - this.#begunAt > COMPLAINT.length) {
+      this.#tries = 0; // less is no progress: a node that fails at once sends as much
+    }
+    if (!this.#give(its.subarray(0, safe))) {
+      this.#body?.pause();
     }
   }
 
+  /** False where the reader has enough for now. */
   #give(bytes: Buffer): boolean {
     return bytes.length === 0 || this.push(bytes);
   }
@@ -154,4 +157,12 @@ export class FileStream extends Readable {
       await this.#again(errorFromConnection('read', failure, false));
     }
   }
+}
+
+/** How many bytes at the end of `bytes` may be the complaint, or as much of it as has come: it has one "p", its first. */
+function complaintBytes(bytes: Buffer): number {
+  const tail = bytes.subarray(Math.max(0, bytes.length - COMPLAINT.length));
+  const at = tail.lastIndexOf(COMPLAINT_START);
+  const begun = tail.subarray(at);
+  return at >= 0 && begun.equals(COMPLAINT.subarray(0, begun.length)) ? begun.length : 0;
 }

@@ -38,9 +38,8 @@ export class Exchange implements Disposable {
   readonly principal: Principal | undefined;
   /** What the request names, in the client's words. */
   readonly url: UrlPath;
-  /** Fires when the client goes away before it has its answer. */
-  readonly signal: AbortSignal;
-  readonly #gone = new AbortController();
+  #gone: AbortController | undefined;
+  #isGone = false;
   #isBodyInvited = false;
 
   constructor(
@@ -55,14 +54,30 @@ export class Exchange implements Disposable {
     this.parts = parts;
     this.url = url;
     this.principal = principal;
-    this.signal = this.#gone.signal;
     // The socket, not the response: one that waits behind another on the same connection isn't told of the end.
     request.socket.once('close', this.#closed);
   }
 
   readonly #closed = (): void => {
-    this.#gone.abort(clientGone());
+    this.#isGone = true;
+    this.#gone?.abort(clientGone());
   };
+
+  /** The client went away before it had its answer. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** Fires when the client goes away before it has its answer. Made when it is asked for: it takes some 5 us. */
+  get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      this.#gone = new AbortController();
+      if (this.#isGone) {
+        this.#gone.abort(clientGone());
+      }
+    }
+    return this.#gone.signal;
+  }
 
   /** The answer is out: whatever happens to the connection is the next one's business. */
   [Symbol.dispose](): void {

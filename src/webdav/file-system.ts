@@ -54,6 +54,10 @@ export class TahoeFileSystem extends webdav.FileSystem {
     return this.#tree.list(path, signal);
   }
 
+  openAtHand(path: TreePath): OpenFile | undefined {
+    return this.#tree.openAtHand(path);
+  }
+
   open(path: TreePath, signal?: AbortSignal): Promise<OpenFile> {
     return this.#tree.open(path, signal);
   }

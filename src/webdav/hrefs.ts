@@ -63,7 +63,7 @@ function decodeSegment(segment: string): string {
     const text = /[\x80-\xff]/.test(segment)
       ? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(segment, 'latin1'))
       : segment;
-    return decodeURIComponent(text);
+    return text.includes('%') ? decodeURIComponent(text) : text;
   } catch (error) {
     throw malformed('the path in the url is not percent-encoded utf-8', error);
   }

@@ -9,7 +9,12 @@ import { type Got, RawConnection } from './raw-connection.ts';
 const TIMEOUT_MS = 900_000;
 
 /** Gives the answer's text. */
-export async function ask(method: string, url: string, body?: string | Readable, bytes = 0): Promise<string> {
+export async function ask(
+  method: string,
+  url: string,
+  body?: string | Buffer | Readable,
+  bytes = 0,
+): Promise<string> {
   const answer = await request(url, {
     method: method as 'PUT',
     headers: body instanceof Readable ? { 'content-length': String(bytes) } : {},

@@ -19,6 +19,8 @@ export const PAIRS: number = setting('BENCH_PAIRS', 5);
 /** Of one measurement of requests a second. */
 export const LOAD_MS: number = setting('BENCH_SECONDS', 3) * 1000;
 export const SMALL_BYTES = 4096;
+/** Small files that are brought to a grid. */
+export const FILES: number = setting('BENCH_FILES', 1000);
 export const RANGE_BYTES: number = 128 * 1024;
 /** Clients at once. */
 export const CLIENTS = 8;

@@ -69,6 +69,26 @@ describe('BlockFile', () => {
     });
   }
 
+  test('gives back blocks that were written at once, around one that was there and one of zeros', async () => {
+    await using folder = await temporaryFolder();
+    const file = fileIn(folder);
+    const zeros = Buffer.alloc(BLOCK_BYTES);
+    const blocks = [blockOf(1), zeros, blockOf(2), blockOf(3), blockOf(4), blockOf(5), blockOf(6, 700)];
+    await file.write(FIRST + 3, blockOf(30));
+    assert.ok(await file.write(FIRST, ...blocks));
+    assert.ok((await stat(folder.file('ab/file'))).blocks * 512 <= 5 * SLOT_BYTES + 3 * PAGE_BYTES);
+    await file.close();
+    for (const [slot, block] of blocks.entries()) {
+      assert.deepEqual(
+        bytesOf(await file.read(FIRST + slot)),
+        slot === 3 ? blockOf(30) : block,
+        `slot ${slot}`,
+      );
+    }
+    assert.equal(await file.has(FIRST + blocks.length), false);
+    await file.close();
+  });
+
   test('is sparse, for its owner alone, and knows what it takes of the disk', async () => {
     await using folder = await temporaryFolder();
     const file = fileIn(folder);

@@ -102,7 +102,15 @@ describe('main', () => {
   });
 
   test('tells every option in its help', async () => {
-    for (const command of ['serve', 'create-root', 'cache verify', 'cache refresh', 'pin'] as const) {
+    for (const command of [
+      'serve',
+      'create-root',
+      'cache verify',
+      'pin',
+      'status',
+      'flush',
+      'trash purge',
+    ] as const) {
       const { code, stdout, stderr } = await run(standIn, [...command.split(' '), '--help']);
       assert.deepEqual([code, stderr], [0, '']);
       for (const name of OPTION_NAMES) {

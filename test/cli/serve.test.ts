@@ -62,6 +62,61 @@ describe('serve', () => {
     });
   }
 
+  describe('with changes that wait', () => {
+    const waiting = { STAND_IN_CHANGES: '[["/a"],["/b"]]' };
+
+    /** A server whose grid takes `changes` and no more. */
+    async function startWith(changes: number, ...args: readonly string[]): Promise<Running> {
+      const env = { ...waiting, STAND_IN_REPORTS: String(changes + 1) };
+      const running = start(standIn, ['--addr', '127.0.0.1:0', ...args], env);
+      started.push(running);
+      await running.printed(/^listening on /m);
+      return running;
+    }
+
+    test('brings them to the grid before it ends', async () => {
+      const running = await startWith(2);
+      running.child.kill('SIGTERM');
+      const { code, stderr } = await running.ended;
+      assert.equal(code, 0);
+      assert.match(stderr, /waiting for changes to reach the grid.* edits=2 bytes=2000 graceMs=30000\n$/);
+    });
+
+    test('ends with 0 when --shutdown-grace is over, and says what is left', async () => {
+      const running = await startWith(1, '--shutdown-grace', '300ms');
+      running.child.kill('SIGTERM');
+      const { code, stderr } = await running.ended;
+      assert.equal(code, 0);
+      assert.match(stderr, /warn: not everything is on the grid yet.* edits=1\n$/);
+    });
+
+    test('waits for nothing with --shutdown-grace 0', async () => {
+      const running = await startWith(0, '--shutdown-grace', '0');
+      running.child.kill('SIGTERM');
+      const { code, stderr } = await running.ended;
+      assert.equal(code, 0);
+      assert.doesNotMatch(stderr, /waiting for/);
+    });
+
+    test('ends at once at a second SIGINT', async () => {
+      const running = await startWith(0);
+      running.child.kill('SIGINT');
+      await systemClock.sleep(500);
+      assert.equal(running.child.exitCode, null);
+      running.child.kill('SIGINT');
+      assert.equal((await running.ended).code, 1);
+    });
+
+    test('waits for nothing after a bug', async () => {
+      const running = await startWith(0);
+      const [, port] = await running.printed(/127\.0\.0\.1:(\d+)/);
+      await ask(Number(port), head('GET /throw HTTP/1.1'));
+      const { code, stderr } = await running.ended;
+      assert.equal(code, 1);
+      assert.doesNotMatch(stderr, /waiting for/);
+    });
+  });
+
   test('ends at once at a second SIGINT', async () => {
     const { running, port } = await startServer();
     await begin(port, '/hang');

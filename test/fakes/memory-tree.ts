@@ -154,6 +154,10 @@ export class MemoryTree implements Tree {
     };
   }
 
+  openAtHand(): OpenFile | undefined {
+    return undefined;
+  }
+
   async open(path: TreePath): Promise<OpenFile> {
     await this.#begin('open', path);
     const node = this.#require(path);

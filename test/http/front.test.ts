@@ -7,6 +7,7 @@ import { FsError } from '../../src/base/errors.ts';
 import { parseListenAddress } from '../../src/base/listen-address.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { type Front, type FrontOptions, startFront } from '../../src/http/front.ts';
+import { MemorySync } from '../fakes/memory-sync.ts';
 import { answerOf, ask, head, portOf, silent, until } from './raw-client.ts';
 
 /** What the front grants a client before it closes (2 s) is over ten times sooner, so that no test waits for it. */
@@ -420,6 +421,81 @@ describe('startFront, accounts', () => {
     const first = 'PUT /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello';
     const { text } = await ask(port, first + head('GET /b HTTP/1.1', 'Authorization: Basic right'));
     assert.match(text, /^HTTP\/1\.1 401 .*HTTP\/1\.1 200 .*GET \/b 0 alice$/s);
+  });
+});
+
+describe('startFront, /-/status', () => {
+  const CAP = 'URI:DIR2:aaaaaaaaaaaaaaaaaaaaaaaaaa:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb';
+
+  async function statusOf(
+    sync: MemorySync,
+    line = 'GET /-/status HTTP/1.1',
+    more: Partial<FrontOptions<Person>> = {},
+    ...headers: readonly string[]
+  ) {
+    await using front = await start({ sync, ...more });
+    const answer = await ask(portOf(front.addresses[0]), head(line, ...headers));
+    return { ...answer, body: answer.text.split('\r\n\r\n')[1] ?? '' };
+  }
+
+  test('tells how changes get on, what is unknown as null, and no cap', async () => {
+    const sync = new MemorySync([
+      ['/waits'],
+      ['/stuck', { state: 'parked', wants: 'nothing', sizeBytes: undefined, error: `not with ${CAP}` }],
+    ]);
+    sync.more = { isGridUp: false, gridError: `${CAP} is away` };
+    const { status, text, body } = await statusOf(sync);
+    assert.equal(status, 200);
+    assert.match(text, /\r\nCache-Control: no-store\r\n/);
+    assert.match(text, /\r\nContent-Type: application\/json\r\n/);
+    const { items, ...rest } = JSON.parse(body);
+    const figures = { ...(await sync.status()), gridError: '[secret] is away', writeRefusal: null };
+    assert.deepEqual(rest, { ...figures, hasMoreItems: false });
+    assert.deepEqual(
+      items.map(({ path, sizeBytes, error }: Record<string, unknown>) => [path, sizeBytes, error]),
+      [
+        ['/stuck', null, 'not with [secret]'],
+        ['/waits', 1_000, null],
+      ],
+    );
+  });
+
+  test('lists a thousand changes at most', async () => {
+    const changes = Array.from({ length: 1_001 }, (_, index): [string] => [`/${index}`]);
+    const full = JSON.parse((await statusOf(new MemorySync(changes.slice(1)))).body);
+    assert.deepEqual([full.items.length, full.hasMoreItems], [1_000, false]);
+    const more = JSON.parse((await statusOf(new MemorySync(changes))).body);
+    assert.deepEqual([more.items.length, more.hasMoreItems, more.edits], [1_000, true, 1_001]);
+  });
+
+  test('is GET and HEAD only', async () => {
+    const sync = new MemorySync();
+    const { status, text, body } = await statusOf(sync, 'HEAD /-/status HTTP/1.1');
+    assert.deepEqual([status, body], [200, '']);
+    assert.match(text, /Content-Length: [1-9]/);
+    const posted = await statusOf(sync, 'POST /-/status HTTP/1.1', {}, 'Content-Length: 0');
+    assert.equal(posted.status, 405);
+    assert.match(posted.text, /\r\nAllow: GET, HEAD\r\n/);
+  });
+
+  test('is for those who may come in, at the place where they do', async () => {
+    const authenticate = async (authorization: string | undefined): Promise<Person | undefined> =>
+      authorization === 'Basic right' ? { name: 'alice' } : undefined;
+    const sync = new MemorySync();
+    const line = 'GET /-/status HTTP/1.1';
+    assert.equal((await statusOf(sync, line, { authenticate })).status, 401);
+    assert.equal((await statusOf(sync, line, { authenticate }, 'Authorization: Basic right')).status, 200);
+    assert.equal((await statusOf(sync, line, {}, 'Host: rebound.example')).status, 421);
+    assert.equal((await statusOf(sync, line, { baseUrl: '/dav' })).status, 404);
+    assert.equal((await statusOf(sync, 'GET /dav/-/status HTTP/1.1', { baseUrl: '/dav' })).status, 200);
+  });
+
+  test('answers 500 where nothing can be told, and lives', async () => {
+    const sync = new MemorySync();
+    sync.status = () => Promise.reject(new Error('internal: the store is gone'));
+    const { status, text } = await statusOf(sync);
+    assert.equal(status, 500);
+    assert.doesNotMatch(text, /gone/);
   });
 });
 

@@ -129,7 +129,7 @@ describe('Content', () => {
     const reading = assertReads(first, bytes);
     const told = await it.source.stream(0);
     told.giveBlocks(14);
-    await until(() => told.stream.readableLength === 0);
+    await quiet();
     const near = assertReads(blocks(it, 17, 18), bytesOf(bytes, 17, 18));
     await quiet();
     assert.deepEqual(it.source.ranges, [[0, 64]]);
@@ -251,7 +251,8 @@ describe('Content', () => {
     leave(front);
     told.letLoose();
     await until(() => told.stream.destroyed);
-    assert.ok(told.given >= 7 * BLOCK_BYTES && told.given <= 9 * BLOCK_BYTES);
+    // Two blocks may have come when the first of them is looked at.
+    assert.ok(told.given >= 7 * BLOCK_BYTES && told.given <= 11 * BLOCK_BYTES);
   });
 
   test('reads further and further ahead of ranges one behind the other, and stops at a jump', async () => {
@@ -314,7 +315,7 @@ describe('Content', () => {
       [0, 48],
       [24, 48],
     ]);
-    assert.ok((it.source.streams[1]?.given ?? 0) < 18 * BLOCK_BYTES);
+    assert.ok((it.source.streams[1]?.given ?? 0) < 20 * BLOCK_BYTES);
     assert.equal(it.cache.counts.get('misses'), 3);
   });
 
@@ -400,7 +401,8 @@ describe('Content', () => {
       [5, 5, false],
     ] as const) {
       const expected = isHere ? bytes.subarray(start, end) : undefined;
-      assert.deepEqual(await content.here({ start, end }), expected, `${start} to ${end}`);
+      const found = await content.here({ start, end });
+      assert.deepEqual(found && Buffer.concat(found), expected, `${start} to ${end}`);
     }
     await it.cache.clear();
     assert.equal(await content.here({ start: 0, end: 10 }), undefined);

@@ -99,6 +99,31 @@ describe('Download', () => {
     assert.deepEqual(ended, [download]);
   });
 
+  test('gives the cache eight blocks at once, and what is left when it ends', async () => {
+    const cache = await openCache();
+    const cached = cache.content('content', bytes.length);
+    const written: Array<readonly [number, number]> = [];
+    const told = Object.create(cached, {
+      sizeBytes: { value: bytes.length },
+      write: {
+        value: async (first: number, ...blocks: readonly Buffer[]) => {
+          written.push([first, blocks.length]);
+          return true;
+        },
+      },
+      has: { value: () => Promise.resolve(false) },
+    }) as CachedContent;
+    const { download, source } = await make({ cached: told });
+    download.readAheadTo(12);
+    const running = download.run();
+    (await source.stream(0)).giveBlocks(12);
+    await running;
+    assert.deepEqual(written, [
+      [0, 8],
+      [8, 4],
+    ]);
+  });
+
   test('gives nothing to who asks for what has passed, lies behind its end, or when it is over', async () => {
     const { download, source } = await make({}, 0, 8);
     const interest = interestAt(0, 8);

@@ -360,6 +360,36 @@ describe('GridTree on odd grids', () => {
     assert.equal((await one.tree.list([])).childCount, 2);
   });
 
+  test('opens at hand what a young listing has and needs no asking, as open would; all else not', async () => {
+    const memory = grid as MemoryGrid;
+    const clock = new ManualClock();
+    const one = (await makeTree(grid, { rootCap: made.rootCap, clock })).tree;
+    await put(one, '/f', 'x'.repeat(100));
+    await one.makeDirectory(at('/d'));
+    await put(one, '/d/f', 'y'.repeat(100));
+    const cap = await memory.makeMutableFile(Buffer.from('first'));
+    const mutable = { kind: 'file' as const, writeCap: cap, readCap: readOnly(cap), metadata: {} };
+    const odd = { kind: 'unknown' as const, writeCap: undefined, readCap: 'lafs://x', metadata: {} };
+    const more = new Map<string, typeof mutable | typeof odd>([
+      ['m', mutable],
+      ['odd', odd],
+    ]);
+    await grid.setChildren(made.rootCap, more, false);
+    await clock.advance(100_000); // what was written is looked for until then
+    assert.equal(one.openAtHand(at('/f')), undefined, 'the listing is old');
+    await one.stat(at('/f'));
+    assert.equal(one.openAtHand(at('/d/f')), undefined, 'the listing of /d is old');
+    await one.stat(at('/d/f'));
+    assert.equal(one.openAtHand(at('/m')), undefined, 'its version has to be asked for');
+    await one.open(at('/m'));
+    for (const path of ['/f', '/d/f', '/m']) {
+      assert.deepEqual(one.openAtHand(at(path))?.resource, (await one.open(at(path))).resource, path);
+    }
+    for (const path of ['/', '/d', '/none', '/odd', '/f/x', '/d/none', '/none/f']) {
+      assert.equal(one.openAtHand(at(path)), undefined, path);
+    }
+  });
+
   test('goes on with a move that a crash cut in half', async () => {
     await put(tree, '/f', 'x');
     await tree.makeDirectory(at('/d'));

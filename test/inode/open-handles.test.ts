@@ -53,6 +53,10 @@ class WatchedGrid extends MemoryGrid {
 // What src/inode/tree.ts promises of handles, of the tree over a grid and of the fake that stands for it.
 for (const [what, make] of [
   ['GridTree', async (): Promise<Tree> => (await makeTree(new MemoryGrid())).tree],
+  [
+    'GridTree that writes back',
+    async (): Promise<Tree> => (await makeTree(new MemoryGrid(), { isWriteBack: true })).tree,
+  ],
   ['MemoryTree', async (): Promise<Tree> => new MemoryTree()],
 ] as const) {
   describe(`handles on a ${what}`, () => {

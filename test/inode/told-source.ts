@@ -57,7 +57,6 @@ export class ToldStream {
   /** From now on it gives pieces as fast as they are taken. */
   letLoose(pieceBytes: number = 64 * 1024): void {
     this.#pieceBytes = pieceBytes;
-    this.stream.resume().pause();
     this.give(pieceBytes);
   }
 

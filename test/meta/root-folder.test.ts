@@ -342,6 +342,19 @@ describe('openRootFolder with unsynced contents', () => {
     });
   }
 
+  test('refuses no writes any more once the contents were accepted', async () => {
+    await using scene = await Scene.used();
+    await scene.addDirtyFile();
+    await rm(scene.file('local.sqlite'));
+    const refusing = await scene.start();
+    assert.ok(refusing.writeRefusal);
+    await refusing.accept();
+    await refusing.close();
+    const folder = await scene.start();
+    assert.equal(folder.writeRefusal, undefined);
+    await folder.close();
+  });
+
   test('refuses no writes where the store is the one of the last start, also one put back', async () => {
     await using scene = await Scene.used();
     await scene.addDirtyFile();
@@ -427,10 +440,10 @@ describe('openRootFolder where the salt', () => {
       });
     }
 
-    for (const unsynced of ['a noted change', 'a dirty file'] as const) {
-      test(`${what}: changes nothing and refuses the start while there is ${unsynced}`, async () => {
+    for (const unsynced of ['edit', 'pending', 'a dirty file'] as const) {
+      test(`${what}: changes nothing and refuses the start while there is ${unsynced === 'a dirty file' ? unsynced : `a record of the kind ${unsynced}`}`, async () => {
         await using scene = await Scene.used(
-          unsynced === 'a noted change' ? { 'edit/dir/name': 'noted' } : {},
+          unsynced === 'a dirty file' ? {} : { [`${unsynced}/dir/name`]: 'noted' },
         );
         if (unsynced === 'a dirty file') {
           await scene.addDirtyFile();

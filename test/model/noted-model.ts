@@ -19,7 +19,11 @@ export class NotedModel extends TreeModel {
       this.entries.set(path, NotedModel.noted(content, note));
       return 'done';
     }
-    return this.entries.has(`${path}/`) ? 'done' : this.blocked(path) === 'not-directory' ? 'not-directory' : 'not-found';
+    return this.entries.has(`${path}/`)
+      ? 'done'
+      : this.blocked(path) === 'not-directory'
+        ? 'not-directory'
+        : 'not-found';
   }
 
   content(path: string): string | undefined {

@@ -2,6 +2,7 @@
 // passes and the process is killed: what clients see is what the plainest model says, and in the end the grid has it.
 import assert from 'node:assert/strict';
 import { FsError } from '../../src/base/errors.ts';
+import type { Tree } from '../../src/inode/tree.ts';
 import { seededRandom } from '../crash/load.ts';
 import type { Fate } from '../fakes/killed.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
@@ -9,7 +10,6 @@ import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { at, get, makeTree, put } from '../inode/make-tree.ts';
 import { type Around, makeAround, type ProcessOptions, SyncProcess } from '../sync/sync-process.ts';
-import type { Tree } from '../../src/inode/tree.ts';
 import { NotedModel } from './noted-model.ts';
 import type { Outcome } from './tree-model.ts';
 

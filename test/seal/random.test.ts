@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { randomBytes, randomFraction, randomId, randomUuid } from '../../src/seal/random.ts';
+import { randomBytes, randomFraction, randomId, randomNonce, randomUuid } from '../../src/seal/random.ts';
 
 describe('randomId', () => {
   test('is 22 letters that stand unescaped in a URL and a file name, never the same', () => {
@@ -25,6 +25,20 @@ describe('randomBytes', () => {
     assert.equal(randomBytes(0).length, 0);
     assert.equal(randomBytes(33).length, 33);
     assert.notDeepEqual(randomBytes(32), randomBytes(32));
+  });
+});
+
+describe('randomNonce', () => {
+  test('has the length asked for, and no two are the same, nor changed by what comes later', () => {
+    const nonces = Array.from({ length: 2_000 }, () => randomNonce(12));
+    const before = nonces.map((nonce) => nonce.toString('hex'));
+    assert.equal(randomNonce(20_000).length, 20_000);
+    assert.equal(new Set(before).size, nonces.length);
+    assert.deepEqual(
+      nonces.map((nonce) => nonce.toString('hex')),
+      before,
+    );
+    assert.ok(nonces.every(({ length }) => length === 12));
   });
 });
 

@@ -193,4 +193,23 @@ describe('BodyKeeper', () => {
     assert.equal(scene.pending.size, 2);
     assert.equal(await get(scene.tree, '/a/x'), 'x');
   });
+
+  test('leaves a copy alone that has begun since the start', async () => {
+    await using world = await makeWorld();
+    await using scene = await Scene.start(world);
+    await scene.tree.makeDirectory(at('/a'));
+    await put(scene.tree, '/a/x', 'x');
+    const { commit } = scene.pending;
+    let commits = 0;
+    scene.pending.commit = async (...args) => {
+      commits += 1;
+      if (commits === 2) {
+        await scene.keeper.start(); // the children of the copy are there, and nothing links it yet
+      }
+      await commit.apply(scene.pending, args);
+    };
+    await scene.tree.copy(at('/a'), at('/b'), { overwrite: false });
+    assert.equal(commits, 2);
+    assert.equal(await get(scene.tree, '/b/x'), 'x');
+  });
 });

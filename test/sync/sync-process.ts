@@ -144,7 +144,11 @@ export class SyncProcess {
       ...shared,
       dirs,
       root,
-      users: { isBusy: (cap) => this.syncer.isUsing(cap), isInTrash: () => false },
+      users: {
+        isBusy: (cap) => this.syncer.isUsing(cap),
+        isInTrash: () => false,
+        drop: (edits) => own.local.pending.commit(edits.map((place) => ({ place, edit: undefined }))),
+      },
       isStoreKnown: true,
     });
   }

@@ -1,7 +1,7 @@
 // A tree whose changes are answered here and brought to a grid in memory: with a clock that is moved by hand, a dirty
 // store in a folder of its own, and a store that outlives a restart.
-import type { BlockCache } from '../../src/cache/block-cache.ts';
-import { BlockCache as Blocks } from '../../src/cache/block-cache.ts';
+import { FsError } from '../../src/base/errors.ts';
+import { BlockCache } from '../../src/cache/block-cache.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import type { DirtyStore } from '../../src/dirty/dirty-store.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
@@ -12,9 +12,13 @@ import { Stands } from '../../src/edits/stands.ts';
 import { GridTree } from '../../src/inode/grid-tree.ts';
 import { ListingStore } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
+import type { MetaStore } from '../../src/meta/meta-store.ts';
 import { randomId } from '../../src/seal/random.ts';
 import { BodyKeeper } from '../../src/sync/body-keeper.ts';
+import { Recovery } from '../../src/sync/recover.ts';
 import { Syncer } from '../../src/sync/syncer.ts';
+import { Trash } from '../../src/sync/trash.ts';
+import type { LocalFileCap } from '../../src/tahoe/caps.ts';
 import { makeDirty } from '../dirty/make-dirty.ts';
 import { type LogLine, logLines } from '../fakes/log-lines.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
@@ -27,18 +31,21 @@ import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder
 export interface World {
   readonly folder: TemporaryFolder;
   readonly grid: MemoryGrid;
-  readonly store: MapMetaStore;
+  readonly store: MetaStore;
   readonly rootCap: string;
   readonly clock: ManualClock;
 }
 
 export interface SceneOptions {
   readonly isStoreKnown?: boolean;
+  /** Default: the trash keeps nothing. */
+  readonly keepMs?: number;
+  readonly maxDirtyBytes?: number;
 }
 
 export const REST_MS = 5_000;
 
-export async function makeWorld(): Promise<World & AsyncDisposable> {
+export async function makeWorld(): Promise<World & AsyncDisposable & { readonly store: MapMetaStore }> {
   const folder = await temporaryFolder();
   const clock = new ManualClock();
   const grid = new MemoryGrid(clock);
@@ -57,7 +64,7 @@ export async function makeWorld(): Promise<World & AsyncDisposable> {
 export class Scene implements AsyncDisposable {
   readonly clock: ManualClock;
   readonly grid: MemoryGrid;
-  readonly store: MapMetaStore;
+  readonly store: MetaStore;
   readonly records: SealedRecords;
   readonly pending: PendingEdits;
   readonly landed: Landed;
@@ -67,14 +74,25 @@ export class Scene implements AsyncDisposable {
   readonly tree: GridTree;
   readonly syncer: Syncer;
   readonly keeper: BodyKeeper;
+  readonly trash: Trash;
+  readonly recovery: Recovery;
+  /** How often the folder was told that its contents are known. */
+  accepted = 0;
   readonly lines: readonly LogLine[];
 
   static async start(world: World, options: SceneOptions = {}): Promise<Scene> {
     const { clock, store, folder } = world;
     const { log, lines } = logLines();
     const records = new SealedRecords(store, plainCodec);
-    const bodies = await makeDirty(folder.path, { clock, log, isFsynced: false });
-    const cache = await Blocks.open({
+    let scene: Scene | undefined;
+    const bodies = await makeDirty(folder.path, {
+      clock,
+      log,
+      isFsynced: false,
+      maxBytes: options.maxDirtyBytes,
+      giveUp: async (bytes) => (await scene?.trash.giveUpLocal(bytes)) ?? false,
+    });
+    const cache = await BlockCache.open({
       folder: folder.path,
       key: Buffer.alloc(32, 3),
       maxBytes: Number.POSITIVE_INFINITY,
@@ -96,7 +114,8 @@ export class Scene implements AsyncDisposable {
       landed: await Landed.open(records),
       stands: await Stands.open(records),
     };
-    return new Scene(parts);
+    scene = new Scene(parts);
+    return scene;
   }
 
   private constructor(
@@ -133,9 +152,25 @@ export class Scene implements AsyncDisposable {
       retries: 0,
       isSoleWriter: true,
       isReadOnly: false,
+      writeRefusal:
+        parts.isStoreKnown === false ? new FsError('unavailable', 'writes are refused') : undefined,
       local: { pending, landed, stands, bodies, newId: randomId },
     });
+    this.trash = new Trash({
+      pending,
+      landed,
+      records,
+      bodies,
+      grid,
+      tree: this.tree,
+      pathOf: (dirId) => this.syncer.finder.pathOf(dirId),
+      isBusy: (cap) => this.syncer.isUsing(cap),
+      keepMs: parts.keepMs ?? 0,
+      clock,
+      log,
+    });
     this.syncer = new Syncer({
+      folds: this.trash,
       grid,
       pending,
       landed,
@@ -154,6 +189,8 @@ export class Scene implements AsyncDisposable {
       proofMaxAgeMs: 1_000,
       gateway: 'here',
     });
+    const isBusy = (cap: LocalFileCap): boolean =>
+      this.syncer.isUsing(cap) || this.syncer.uploads.sentBytes(cap) !== undefined;
     this.keeper = new BodyKeeper({
       pending,
       landed,
@@ -164,13 +201,31 @@ export class Scene implements AsyncDisposable {
       dirs: this.tree.directories,
       root: this.tree.root,
       users: {
-        isBusy: (cap) => this.syncer.isUsing(cap) || this.syncer.uploads.sentBytes(cap) !== undefined,
-        isInTrash: () => false,
+        isBusy,
+        isInTrash: (id) => this.trash.holds(id),
+        drop: (edits) => this.trash.discard(edits, false),
       },
       clock,
       log,
       isStoreKnown: parts.isStoreKnown ?? true,
     });
+    this.recovery = new Recovery({
+      folder: {
+        accept: async () => {
+          this.accepted += 1;
+        },
+      },
+      tree: this.tree,
+      pending,
+      landed,
+      records,
+      bodies,
+      isInTrash: (id) => this.trash.holds(id),
+      clock,
+      log,
+      isStoreKnown: parts.isStoreKnown ?? true,
+    });
+    this.trash.onReleased((cap) => this.keeper.released(cap));
   }
 
   /** Moves time on, with turns for the disk, until `isSo`; fails after two minutes of that time. */
@@ -203,6 +258,7 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.syncer.stop();
     await this.keeper.stop();
+    await this.trash.stop();
     await this.tree.stop();
     await this.bodies.close();
     await this.cache.close();

@@ -36,6 +36,23 @@ describe('FileStream', () => {
     }
   });
 
+  test('holds nothing back that can not be a complaint', async () => {
+    const body = new PassThrough();
+    const stream = open(body, 1000);
+    for (const [piece, given] of [
+      ['abc', 'abc'],
+      ['problem!', 'problem!'],
+      ['xprob', 'x'],
+      ['lem', null],
+      ['s, too', 'problems, too'],
+    ] as const) {
+      body.write(piece);
+      stream.read(0);
+      await settle();
+      assert.equal((stream.read() as Buffer | null)?.toString() ?? null, given);
+    }
+  });
+
   test('gives up a second after a complaint, not before', async () => {
     const clock = new ManualClock();
     const body = new PassThrough();
@@ -68,7 +85,8 @@ describe('FileStream', () => {
   });
 
   test('opens the rest from the first byte that is not sure', async () => {
-    const bytes = randomBytes(1000);
+    const begun = 'problem during d';
+    const bytes = Buffer.from('x'.repeat(300 - begun.length) + begun + 'p'.repeat(684) + begun);
     const starts: number[] = [];
     const body = new PassThrough();
     const stream = open(body, 1000, new ManualClock(), async (start) => {
@@ -83,7 +101,8 @@ describe('FileStream', () => {
     body.write(bytes.subarray(0, 300));
     setImmediate(() => body.destroy(new FsError('unavailable', 'x')));
     assert.ok((await buffer(stream)).equals(bytes));
-    assert.deepEqual(starts, [276, 552, 828]);
+    // The first break may have cut a complaint in two; a lone p may be the beginning of one.
+    assert.deepEqual(starts, [284, 583, 882]);
   });
 
   test('gives up after so many tries without progress, and at once where no try can help', async () => {
