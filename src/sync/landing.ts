@@ -34,12 +34,14 @@ export async function landDirectory(
   const writeCap = await grid.makeDirectory(children);
   const readCap = readOnlyText(parseCap(writeCap));
   const caps = { writeCap, readCap, atMs: clock.now() };
+  // Else it was removed meanwhile, and nobody will ever see what is in it.
+  const isWanted = pending.wanting(localCap).size > 0;
   const updates = ready.flatMap(({ edit, child }): readonly PendingUpdate[] => {
     const now = pending.get(edit);
     if (now === undefined) {
       // It was undone while it was being sent: the grid has it all the same.
       const gone = { ...edit, want: undefined, gen: pending.nextGen() };
-      return child === undefined ? [] : [{ place: placeOf(edit), edit: rebased(gone, child) }];
+      return child === undefined || !isWanted ? [] : [{ place: placeOf(edit), edit: rebased(gone, child) }];
     }
     return [{ place: placeOf(now), edit: now.gen === edit.gen ? undefined : rebased(now, child) }];
   });
