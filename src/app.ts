@@ -23,9 +23,8 @@ import { rootFolderOf, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
 import { openGrid, openNode, rememberNode, requireNode } from './open-grid.ts';
-import { makeBodyKeeper, makeSyncer, openWriteBack } from './open-write-back.ts';
+import { makeSyncing, openWriteBack } from './open-write-back.ts';
 import { randomFraction } from './seal/random.ts';
-import { BackControl } from './sync/back-control.ts';
 import { drain } from './sync/drain.ts';
 import type { SyncControl } from './sync/sync-control.ts';
 import { ThroughControl } from './sync/through-control.ts';
@@ -128,13 +127,13 @@ interface Mount {
   readonly keeper: CacheKeeper;
   readonly sync: SyncControl;
   /** From now on what waits is brought to the grid. */
-  readonly startSync: () => void;
+  readonly startSync: () => Promise<void>;
 }
 
 /** One root: its stores, its cache and its tree, which does nothing yet. */
 async function openMount(config: Config, { log, clock }: AppParts, closers: Closers): Promise<Mount> {
   const { grid, rootCap, nodeId } = await openGrid(config, { log, clock }, closers);
-  const { opened, ballast } = await openFolder(config, rootCap, { log, clock }, closers);
+  const opened = await openFolder(config, rootCap, { log, clock }, closers);
   const { cacheRoot, local, shared, writeRefusal } = opened;
   await rememberNode(local, nodeId);
   const cache = await BlockCache.open({
@@ -149,8 +148,7 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
   });
   closers.add(() => cache.close());
   const records = new SealedRecords(local, writersSecrets(cacheRoot.writerKey));
-  const makeRoom = (): Promise<boolean> => ballast.release();
-  const parts = { cacheRoot, records, cache, makeRoom, log, clock };
+  const parts = { cacheRoot, records, cache, log, clock };
   const writeBack = await openWriteBack(config, parts, closers);
   const tree = new GridTree({
     grid,
@@ -174,31 +172,21 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
   closers.add(() => tree.stop());
   const keeper = tree.cacheKeeper(new Pins(local, cache));
   closers.add(() => keeper.stop());
-  const refusal = (): string | undefined => writeRefusal?.message;
-  const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(rootCap, signal);
-  const through = new ThroughControl({ askGrid, writeRefusal: refusal(), clock });
   if (writeBack === undefined) {
-    const sync = through;
-    return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync: () => undefined };
+    const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(rootCap, signal);
+    const sync = new ThroughControl({ askGrid, writeRefusal: writeRefusal?.message, clock });
+    return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync: async () => undefined };
   }
-  const syncParts = { ...parts, grid, tree, writeBack };
-  const syncer = makeSyncer(config, syncParts);
-  closers.add(() => syncer.stop());
-  const bodyKeeper = makeBodyKeeper(syncParts, syncer, writeRefusal === undefined);
-  closers.add(() => bodyKeeper.stop());
-  const startSync = (): void => {
-    syncer.start();
-    inBackground(bodyKeeper.start(), log, 'what an earlier run has left over could not be put away');
+  const syncing = makeSyncing(config, { ...parts, grid, tree, opened, writeBack });
+  closers.add(() => syncing.stop());
+  return {
+    folder: cacheRoot.folder,
+    shared,
+    tree,
+    keeper,
+    sync: syncing.control,
+    startSync: () => syncing.start(),
   };
-  const sync = new BackControl({
-    ...writeBack,
-    syncer,
-    trash: through,
-    clock,
-    maxDirtyBytes: config.maxDirtyBytes,
-    writeRefusal: refusal,
-  });
-  return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync };
 }
 
 async function start(config: Config, parts: AppParts, closers: Closers) {
@@ -211,7 +199,7 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
     );
   }
   keeper.start();
-  startSync();
+  inBackground(startSync(), log, 'what an earlier run has left over could not be put away');
   inBackground(tree.recover(), log, 'changes of an earlier run could not be brought to the grid');
   inBackground(
     tree.stat([]),
@@ -256,7 +244,7 @@ async function openFolder(
   rootCap: string,
   { log, clock }: AppParts,
   closers: Closers,
-): Promise<{ readonly opened: RootFolder; readonly ballast: Ballast }> {
+): Promise<RootFolder> {
   const root = checkedRoot(rootCap);
   const place = {
     cacheDir: config.cacheDir,
@@ -278,7 +266,7 @@ async function openFolder(
   if (!isInMemory) {
     inBackground(ballast.ensure(), log, 'the ballast can not be made');
   }
-  return { opened, ballast };
+  return opened;
 }
 
 function checkedRoot(rootCap: string) {

@@ -6,19 +6,32 @@ import type { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import { DirtyStore } from './dirty/dirty-store.ts';
 import { Landed } from './edits/landed.ts';
+import type { PendingEdit } from './edits/pending.ts';
 import { PendingEdits } from './edits/pending-edits.ts';
 import type { SealedRecords } from './edits/sealed-records.ts';
 import { Stands } from './edits/stands.ts';
 import type { GridTree, LocalParts } from './inode/grid-tree.ts';
 import type { CacheRoot } from './meta/cache-root.ts';
+import type { RootFolder } from './meta/root-folder.ts';
 import { randomFraction, randomId } from './seal/random.ts';
+import { BackControl } from './sync/back-control.ts';
 import { BodyKeeper } from './sync/body-keeper.ts';
+import type { FoldListener } from './sync/dir-sync.ts';
+import { Recovery } from './sync/recover.ts';
+import type { SyncControl } from './sync/sync-control.ts';
 import { Syncer } from './sync/syncer.ts';
+import { Trash } from './sync/trash.ts';
+import type { LocalFileCap } from './tahoe/caps.ts';
 import type { Grid } from './tahoe/grid.ts';
 
 export interface WriteBack extends LocalParts {
   readonly bodies: DirtyStore;
+  /** Who else gives up what can be spared, where the clean cache has nothing left. */
+  makeRoomBy(giveUp: GiveUp): void;
 }
+
+/** Frees so many bytes; false where there is nothing more. */
+type GiveUp = (bytes: number) => Promise<boolean>;
 
 /** Undefined where changes are written through, or where none can be made. */
 export async function openWriteBack(
@@ -27,8 +40,6 @@ export async function openWriteBack(
     readonly cacheRoot: CacheRoot;
     readonly records: SealedRecords;
     readonly cache: BlockCache;
-    /** Frees what is set aside for the worst. */
-    readonly makeRoom: () => Promise<boolean>;
   },
   closers: Closers,
 ): Promise<WriteBack | undefined> {
@@ -40,6 +51,7 @@ export async function openWriteBack(
   ) {
     return undefined;
   }
+  let giveUpMore: GiveUp = async () => false;
   const bodies = await DirtyStore.open({
     folder: cacheRoot.folder,
     key: cacheRoot.dirtyKey,
@@ -47,7 +59,7 @@ export async function openWriteBack(
     isFsynced: config.isFsynced,
     maxBytes: config.maxDirtyBytes,
     minFreeBytes: config.cacheMinFreeBytes,
-    makeRoom: (bytes) => cache.giveUp(bytes),
+    makeRoom: async (bytes) => (await cache.giveUp(bytes)) || (await giveUpMore(bytes)),
     log,
     clock,
   });
@@ -58,23 +70,75 @@ export async function openWriteBack(
     stands: await Stands.open(records),
     bodies,
     newId: randomId,
+    makeRoomBy: (giveUp) => {
+      giveUpMore = giveUp;
+    },
   };
 }
 
 export interface SyncParts extends AppParts {
   readonly grid: Grid;
   readonly tree: GridTree;
+  readonly opened: RootFolder;
   readonly records: SealedRecords;
   readonly cache: BlockCache;
   readonly writeBack: WriteBack;
 }
 
-/** Brings to the grid what waits; it does nothing before it is started. */
-export function makeSyncer(config: Config, parts: SyncParts): Syncer {
-  const { writeBack, tree } = parts;
+/** What brings changes to the grid, and what is told of it. */
+export interface Syncing {
+  readonly control: SyncControl;
+  /** From now on what waits is brought to the grid. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function makeSyncing(config: Config, parts: SyncParts): Syncing {
+  const { writeBack, tree, opened } = parts;
+  const isStoreKnown = opened.writeRefusal === undefined;
+  const shared = { ...parts, ...writeBack, dirs: tree.directories, root: tree.root };
+  const trash: Trash = new Trash({
+    ...shared,
+    pathOf: (dirId) => syncer.finder.pathOf(dirId),
+    isBusy: (cap) => syncer.isUsing(cap),
+    keepMs: config.trashKeepMs,
+  });
+  const syncer = makeSyncer(config, parts, trash);
+  const isInTrash = (id: string): boolean => trash.holds(id);
+  const drop = (edits: readonly PendingEdit[]): Promise<void> => trash.discard(edits, false);
+  const users = { isBusy: (cap: LocalFileCap) => syncer.isUsing(cap), isInTrash, drop };
+  const bodyKeeper = new BodyKeeper({ ...shared, users, isStoreKnown });
+  trash.onReleased((cap) => bodyKeeper.released(cap));
+  writeBack.makeRoomBy((bytes) => trash.giveUpLocal(bytes));
+  const recovery = new Recovery({ ...shared, folder: opened, isInTrash, isStoreKnown });
+  const control = new BackControl({
+    ...shared,
+    syncer,
+    trash,
+    recovery,
+    maxDirtyBytes: config.maxDirtyBytes,
+    writeRefusal: () => tree.writeRefusal?.message,
+  });
+  return {
+    control,
+    start: async () => {
+      syncer.start();
+      await trash.start();
+      await bodyKeeper.start();
+    },
+    stop: async () => {
+      await syncer.stop();
+      await bodyKeeper.stop();
+      await trash.stop();
+    },
+  };
+}
+
+function makeSyncer(config: Config, { writeBack, tree, ...parts }: SyncParts, folds: FoldListener): Syncer {
   return new Syncer({
     ...parts,
     ...writeBack,
+    folds,
     source: writeBack.bodies,
     dirs: tree.directories,
     root: tree.root,
@@ -84,26 +148,6 @@ export function makeSyncer(config: Config, parts: SyncParts): Syncer {
     uploadBytesPerSecond: config.uploadBytesPerSecond,
     proofMaxAgeMs: config.isSoleWriter ? config.dirCacheTimeMs : PROOF_MAX_AGE_MS,
     gateway: hostname().split('.')[0] ?? 'gateway',
-  });
-}
-
-/** Lets bytes go that nobody refers to any more; it puts nothing away before it is started. */
-export function makeBodyKeeper(parts: SyncParts, syncer: Syncer, isStoreKnown: boolean): BodyKeeper {
-  const { writeBack, tree } = parts;
-  return new BodyKeeper({
-    ...parts,
-    ...writeBack,
-    dirs: tree.directories,
-    root: tree.root,
-    users: {
-      isBusy: (cap) => syncer.isUsing(cap),
-      isInTrash: () => false,
-      drop: (edits) =>
-        writeBack.pending.commit(
-          edits.map(({ dirId, name }) => ({ place: { dirId, name }, edit: undefined })),
-        ),
-    },
-    isStoreKnown,
   });
 }
 

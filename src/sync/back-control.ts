@@ -8,6 +8,7 @@ import type { PendingEdits } from '../edits/pending-edits.ts';
 import { withoutParking } from './conflicts.ts';
 import { placeOf } from './dir-sync.ts';
 import { localFileOf } from './local-file.ts';
+import type { Recovery } from './recover.ts';
 import type {
   FlushReport,
   RecoverReport,
@@ -18,20 +19,14 @@ import type {
   TrashEntry,
 } from './sync-control.ts';
 import type { Syncer } from './syncer.ts';
-
-/** What was thrown away, and what is brought back. */
-export interface TrashControl {
-  trash(): AsyncIterable<TrashEntry>;
-  restore(id: string): Promise<TreePath>;
-  purge(olderThanMs: number): Promise<number>;
-  recover(signal?: AbortSignal): AsyncIterable<RecoverReport>;
-}
+import type { Trash } from './trash.ts';
 
 export interface BackControlParts {
   readonly syncer: Syncer;
   readonly pending: PendingEdits;
   readonly landed: Landed;
-  readonly trash: TrashControl;
+  readonly trash: Pick<Trash, 'list' | 'restore' | 'purge' | 'discard'>;
+  readonly recovery: Pick<Recovery, 'run'>;
   readonly clock: Clock;
   readonly maxDirtyBytes: number | undefined;
   /** Why writes are refused just now. */
@@ -138,22 +133,21 @@ export class BackControl implements SyncControl {
     return tried.length;
   }
 
-  async discard(paths: readonly TreePath[], _keepsCopy: boolean): Promise<number> {
-    const { pending } = this.#parts;
+  async discard(paths: readonly TreePath[], keepsCopy: boolean): Promise<number> {
     if (paths.length === 0) {
       throw new FsError('bad-request', 'what is to be given up must be named');
     }
     const edits = this.#editsBelow(paths).map(({ edit }) => edit);
-    await pending.commit(edits.map((edit) => ({ place: placeOf(edit), edit: undefined })));
+    await this.#parts.trash.discard(edits, keepsCopy);
     return edits.length;
   }
 
   recover(signal?: AbortSignal): AsyncIterable<RecoverReport> {
-    return this.#parts.trash.recover(signal);
+    return this.#parts.recovery.run(signal);
   }
 
   trash(): AsyncIterable<TrashEntry> {
-    return this.#parts.trash.trash();
+    return this.#parts.trash.list();
   }
 
   restore(id: string): Promise<TreePath> {
