@@ -1,5 +1,6 @@
-// What would be lost with a directory that is to be deleted: children that somebody else has put there, and that nobody
-// here was ever shown.
+// What would be lost with a directory that is to be deleted: children, or new versions of them, that somebody else has
+// put there, and that nobody here was ever shown.
+import { fingerprint } from '../edits/edit.ts';
 import type { BaseChild } from '../edits/pending.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
@@ -24,7 +25,8 @@ export async function hasUnseen(dirs: DirTable, base: BaseChild): Promise<boolea
     }
     const now = await dir.gridChildren(0);
     for (const [name, child] of now) {
-      if (!shown.has(name)) {
+      const known = shown.get(name);
+      if (known === undefined || fingerprint(known) !== fingerprint(child)) {
         return true;
       }
       open.push(...directoryOf(dirs, child));
