@@ -12,6 +12,9 @@ export class Overtaken extends FsError {
   }
 }
 
+/** Of a gateway's name: room is left for a number, or no name would ever be free. */
+const MAX_GATEWAY_CHARS = 64;
+
 /** `letter (conflict laptop 2026-11-28 10.31.22).odt`, which nothing has that `isTaken` knows. */
 export function conflictName(
   name: string,
@@ -20,8 +23,9 @@ export function conflictName(
   isTaken: (name: string) => boolean,
 ): string {
   const time = timeInName(clock.now());
+  const host = gateway.slice(0, MAX_GATEWAY_CHARS);
   for (let count = 1; ; count += 1) {
-    const made = besideName(name, ` (conflict ${gateway} ${time}${count === 1 ? '' : ` ${count}`})`);
+    const made = besideName(name, ` (conflict ${host} ${time}${count === 1 ? '' : ` ${count}`})`);
     if (!isTaken(made)) {
       return made;
     }
