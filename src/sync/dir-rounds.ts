@@ -43,6 +43,8 @@ const MAX_DIRECTORIES = 4;
 const MAX_ROUND = 400;
 /** Ready edits wait so long at most for uploads of the same directory: one write of it for all of them. */
 const GATHER_MS = 5_000;
+/** However young a listing is, it may be older than a write just made. */
+const NEWEST = Number.NEGATIVE_INFINITY;
 
 export class DirRounds {
   readonly #parts: DirRoundsParts;
@@ -171,7 +173,9 @@ export class DirRounds {
       return;
     }
     const { safe, unseen } = await this.#sortOut(ready);
-    const { done, overtaken, failed } = await writeEdits(this.#parts, dir, safe);
+    // Somebody may have unlinked it in between: the next round finds what it lost.
+    const look = async (): Promise<boolean> => (await finder.find(dir, NEWEST)).kind !== 'vanished';
+    const { done, overtaken, failed } = await writeEdits(this.#parts, dir, safe, look);
     this.#wasWritten(dir, done);
     for (const { edit, error } of failed) {
       this.#parts.failed(edit, error);

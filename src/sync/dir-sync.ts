@@ -49,15 +49,21 @@ export interface DirOutcome {
 /** A name that is changed all the time must not make its edit grow. */
 const MAX_TRIED = 8;
 
-/** Never rejects but where the store does. */
+/**
+ * Rejects where the store does, or `look` once something was written: then nothing of it is folded. `look` says whether
+ * what was written can be seen by anybody.
+ */
 export async function writeEdits(
   { pending, folds }: DirSyncParts,
   dir: DirInode,
   ready: readonly ReadyEdit[],
+  look: () => Promise<boolean>,
 ): Promise<DirOutcome> {
   const sent = await noteTried(pending, ready);
   const outcomes = await Promise.all(sent.map((one) => writeOne(dir, one)));
-  const stands = outcomes.filter(({ error }) => error === undefined);
+  const written = outcomes.filter(({ error }) => error === undefined);
+  const isSeen = written.length === 0 || (await look());
+  const stands = isSeen ? written : [];
   const done = stands.map(({ one }) => one);
   const records = folds?.folding(stands.flatMap((outcome) => foldOf(pending, outcome)));
   await pending.commit(

@@ -66,8 +66,8 @@ export class StandingFinder {
     }
   }
 
-  /** Asks the grid where it must. Rejects with what the grid says. */
-  async find(dir: DirInode): Promise<Standing> {
+  /** By listings at most so old. Rejects with what the grid says. */
+  async find(dir: DirInode, maxAgeMs: number = this.#parts.maxAgeMs): Promise<Standing> {
     const { root } = this.#parts;
     const way: DirInode[] = [];
     for (let at = dir; at !== root; ) {
@@ -81,7 +81,7 @@ export class StandingFinder {
     }
     let above = root;
     for (const below of way) {
-      const step = await this.#step(above, below);
+      const step = await this.#step(above, below, maxAgeMs);
       if (step !== 'stands') {
         return step === 'unlinked'
           ? { kind: 'unlinked' }
@@ -103,8 +103,12 @@ export class StandingFinder {
     return known;
   }
 
-  async #step(above: DirInode, below: DirInode): Promise<'stands' | 'vanished' | 'unlinked'> {
-    const { pending, dirs, maxAgeMs } = this.#parts;
+  async #step(
+    above: DirInode,
+    below: DirInode,
+    maxAgeMs: number,
+  ): Promise<'stands' | 'vanished' | 'unlinked'> {
+    const { pending, dirs } = this.#parts;
     const name = this.#standOf(below)?.name ?? '';
     const edit = pending.get({ dirId: above.dirId, name });
     if (edit) {
