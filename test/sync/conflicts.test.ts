@@ -1,0 +1,295 @@
+// Another gateway changes what waits here to be written: before the last look at the grid, after it, or after the write.
+// Both versions are kept, and nothing of theirs is written over.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { conflictName } from '../../src/sync/conflicts.ts';
+import type { GridTree } from '../../src/inode/grid-tree.ts';
+import { at, put } from '../inode/make-tree.ts';
+import { SyncScene } from './sync-scene.ts';
+
+const COPY = / \(conflict here 2024-01-02 03\.\d\d\.\d\d(?: \d+)?\)/;
+
+/** When the other gateway acts. */
+const MOMENTS = ['before we look', 'between our look and our write'] as const;
+
+async function meet(
+  scene: SyncScene,
+  moment: (typeof MOMENTS)[number],
+  theirs: (tree: GridTree) => Promise<unknown>,
+): Promise<void> {
+  if (moment === 'before we look') {
+    await scene.elsewhere(theirs);
+  } else {
+    let isDone = false;
+    scene.hook = async ({ name }) => {
+      if (!isDone && (name === 'setChildren' || name === 'unlink')) {
+        isDone = true;
+        await scene.elsewhere(theirs);
+      }
+      return undefined;
+    };
+  }
+  await scene.synced();
+  await scene.pass(60_000);
+}
+
+/** Names with those of conflict copies as `*`. */
+function plain(entries: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(entries).map(([path, content]) => [path.replace(COPY, ' *'), content]));
+}
+
+async function requireEverywhere(scene: SyncScene, expected: Record<string, string>): Promise<void> {
+  const onGrid = await scene.onGrid();
+  assert.deepEqual(plain(onGrid), expected);
+  assert.deepEqual(await scene.shown(), onGrid);
+}
+
+describe('a change of a name that somebody else changes', () => {
+  for (const moment of MOMENTS) {
+    test(`keeps both new files: theirs came ${moment}`, async () => {
+      const scene = await SyncScene.make();
+      await scene.put('/letter.txt', 'ours');
+      await meet(scene, moment, (tree) => put(tree, '/letter.txt', 'theirs'));
+      await requireEverywhere(scene, { '/letter *.txt': 'ours', '/letter.txt': 'theirs' });
+      assert.equal(scene.process.syncer.conflicts, 1);
+    });
+
+    test(`lets two new directories of one name stand side by side: theirs came ${moment}`, async () => {
+      const scene = await SyncScene.make();
+      await scene.makeDirectory('/d');
+      await scene.put('/d/ours', 'ours');
+      await meet(scene, moment, async (tree) => {
+        await tree.makeDirectory(at('/d'));
+        await put(tree, '/d/theirs', 'theirs');
+      });
+      await requireEverywhere(scene, { '/d */': '', '/d */ours': 'ours', '/d/': '', '/d/theirs': 'theirs' });
+    });
+
+    test(`adds beside other names that came ${moment}`, async () => {
+      const scene = await SyncScene.make({ '/d/': '' });
+      await scene.put('/d/a', 'ours');
+      await meet(scene, moment, (tree) => put(tree, '/d/b', 'theirs'));
+      await requireEverywhere(scene, { '/d/': '', '/d/a': 'ours', '/d/b': 'theirs' });
+      assert.equal(scene.process.syncer.conflicts, 0);
+    });
+  }
+
+  test('keeps both versions of a file that both replaced', async () => {
+    const scene = await SyncScene.make({ '/a': 'old' });
+    await scene.put('/a', 'ours');
+    await meet(scene, 'before we look', (tree) => put(tree, '/a', 'theirs'));
+    await requireEverywhere(scene, { '/a': 'theirs', '/a *': 'ours' });
+  });
+
+  test('keeps a file that they replaced and we deleted', async () => {
+    const scene = await SyncScene.make({ '/a': 'old' });
+    await scene.remove('/a');
+    await meet(scene, 'before we look', (tree) => put(tree, '/a', 'theirs'));
+    await requireEverywhere(scene, { '/a': 'theirs' });
+  });
+
+  test('keeps a file that we replaced and they deleted', async () => {
+    const scene = await SyncScene.make({ '/a': 'old' });
+    await scene.put('/a', 'ours');
+    await meet(scene, 'before we look', (tree) => tree.remove(at('/a')));
+    await requireEverywhere(scene, { '/a *': 'ours' });
+  });
+
+  test('is done when both deleted it', async () => {
+    const scene = await SyncScene.make({ '/a': 'old', '/b': 'b' });
+    await scene.remove('/a');
+    await meet(scene, 'before we look', (tree) => tree.remove(at('/a')));
+    await requireEverywhere(scene, { '/b': 'b' });
+    assert.equal(scene.process.syncer.conflicts, 0);
+  });
+
+  test('keeps what they moved and we replaced', async () => {
+    const scene = await SyncScene.make({ '/a': 'old' });
+    await scene.put('/a', 'ours');
+    await meet(scene, 'before we look', (tree) => tree.move(at('/a'), at('/b'), { overwrite: false }));
+    await requireEverywhere(scene, { '/a *': 'ours', '/b': 'old' });
+  });
+
+  test('loses nothing that both moved elsewhere', async () => {
+    const scene = await SyncScene.make({ '/a': 'x', '/d/': '' });
+    await scene.move('/a', '/d/a');
+    await meet(scene, 'before we look', (tree) => tree.move(at('/a'), at('/b'), { overwrite: false }));
+    await requireEverywhere(scene, { '/b': 'x', '/d/': '', '/d/a': 'x' });
+  });
+
+  test('leaves their content of a file of which we only changed a property', async () => {
+    const scene = await SyncScene.make({ '/a': 'old' });
+    await scene.tree.setProperties(at('/a'), () => ({ modifiedAtMs: 1_000_000 }));
+    await meet(scene, 'before we look', (tree) => put(tree, '/a', 'theirs'));
+    await requireEverywhere(scene, { '/a': 'theirs' });
+  });
+
+  test('keeps what others noted on the edge', async () => {
+    const scene = await SyncScene.make({ '/a': 'old' });
+    await scene.put('/a', 'ours');
+    const child = await scene.child('/a');
+    const metadata = { ...child.metadata, someone: 'noted it' };
+    await scene.grid.setChildren(scene.around.rootCap, new Map([['a', { ...child, metadata }]]), true);
+    await scene.synced();
+    assert.equal((await scene.child('/a')).metadata['someone'], 'noted it');
+    await requireEverywhere(scene, { '/a': 'ours' });
+  });
+
+  test('is not undone by what they do afterwards', async () => {
+    const scene = await SyncScene.make({ '/a': 'old' });
+    await scene.put('/a', 'ours');
+    await scene.synced();
+    await scene.foreign({ '/a': 'theirs' });
+    await scene.pass(90_000);
+    await requireEverywhere(scene, { '/a': 'theirs' });
+  });
+
+  test('makes more than one copy of a name that goes on being taken', async () => {
+    const scene = await SyncScene.make({ '/a.txt': 'old' });
+    for (const round of ['1', '2', '3']) {
+      await scene.put('/a.txt', `ours ${round}`);
+      await scene.foreign({ '/a.txt': `theirs ${round}` });
+      await scene.synced();
+    }
+    const contents = Object.values(await scene.onGrid());
+    assert.deepEqual(contents.toSorted(), ['ours 1', 'ours 2', 'ours 3', 'theirs 3']);
+  });
+});
+
+describe('a directory that somebody else removes or changes', () => {
+  test('gives what was added to it to a new one beside it', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/old': 'old' });
+    const cap = (await scene.child('/d')).writeCap ?? '';
+    await scene.put('/d/a', 'ours');
+    await scene.makeDirectory('/d/sub');
+    await scene.put('/d/sub/b', 'ours too');
+    await scene.elsewhere((tree) => tree.remove(at('/d')));
+    await scene.synced();
+    await requireEverywhere(scene, {
+      '/d */': '',
+      '/d */a': 'ours',
+      '/d */sub/': '',
+      '/d */sub/b': 'ours too',
+    });
+    assert.deepEqual([...(await scene.grid.list(cap)).children.keys()], ['old']);
+  });
+
+  test('gives what was added far below it to a new one beside it', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/e/': '', '/d/e/f/': '' });
+    await scene.put('/d/e/f/a', 'ours');
+    await scene.elsewhere((tree) => tree.remove(at('/d')));
+    await scene.synced();
+    assert.ok(Object.values(await scene.onGrid()).includes('ours'));
+    assert.deepEqual(await scene.shown(), await scene.onGrid());
+  });
+
+  test('gives what was added to it in the moment of our write to a new one beside it', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.put('/d/a', 'ours');
+    await meet(scene, 'between our look and our write', (tree) => tree.remove(at('/d')));
+    assert.ok(Object.values(await scene.onGrid()).includes('ours'), JSON.stringify(await scene.onGrid()));
+  });
+
+  test('is written where they moved it', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/e/': '' });
+    await scene.put('/d/a', 'ours');
+    await scene.elsewhere((tree) => tree.move(at('/d'), at('/e/d'), { overwrite: false }));
+    await scene.synced();
+    assert.deepEqual(Object.values(await scene.onGrid()).filter((content) => content !== ''), ['ours']);
+    assert.deepEqual(await scene.shown(), await scene.onGrid());
+  });
+
+  test('is written under the name that they gave it', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.put('/d/a', 'ours');
+    await scene.elsewhere((tree) => tree.move(at('/d'), at('/e'), { overwrite: false }));
+    await scene.synced();
+    await requireEverywhere(scene, { '/e/': '', '/e/a': 'ours' });
+  });
+
+  for (const [what, theirs] of [
+    ['a file in it', (tree: GridTree) => put(tree, '/d/new', 'theirs')],
+    ['a file below it', (tree: GridTree) => put(tree, '/d/sub/new', 'theirs')],
+    ['a directory in it', (tree: GridTree) => tree.makeDirectory(at('/d/sub/new'))],
+  ] as const) {
+    test(`is not deleted with ${what} that nobody here was ever shown`, async () => {
+      const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '', '/d/sub/old': 'old' });
+      await scene.shown();
+      await scene.remove('/d');
+      await scene.elsewhere(theirs);
+      await scene.synced();
+      const now = await scene.onGrid();
+      assert.ok(Object.keys(now).some((path) => /new\/?$/.test(path)), JSON.stringify(now));
+      assert.deepEqual(await scene.shown(), now);
+    });
+  }
+
+  test('is not deleted with a new version that nobody here was ever shown', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/a': 'old' });
+    await scene.shown();
+    await scene.remove('/d');
+    await scene.elsewhere((tree) => put(tree, '/d/a', 'theirs'));
+    await scene.synced();
+    assert.equal((await scene.onGrid())['/d/a'], 'theirs');
+  });
+
+  test('is deleted when nothing in it has changed', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '', '/d/sub/old': 'old' });
+    await scene.shown();
+    await scene.remove('/d');
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), {});
+  });
+
+  test('that was made here and is removed by them while we write more stands beside its name', async () => {
+    const scene = await SyncScene.make();
+    await scene.makeDirectory('/d');
+    await scene.put('/d/a', 'a');
+    await scene.synced();
+    await scene.pass(60_000); // before that they may have written over it without knowing
+    await scene.put('/d/b', 'ours');
+    await scene.elsewhere((tree) => tree.remove(at('/d')));
+    await scene.synced();
+    await requireEverywhere(scene, { '/d */': '', '/d */b': 'ours' });
+  });
+});
+
+describe('conflictName', () => {
+  const clock = { now: () => Date.UTC(2026, 10, 28, 10, 31, 22) };
+  const free = (): boolean => false;
+  const cases: readonly (readonly [string, string])[] = [
+    ['letter.odt', 'letter (conflict laptop 2026-11-28 10.31.22).odt'],
+    ['letter', 'letter (conflict laptop 2026-11-28 10.31.22)'],
+    ['.bashrc', '.bashrc (conflict laptop 2026-11-28 10.31.22)'],
+    ['a.tar.gz', 'a.tar (conflict laptop 2026-11-28 10.31.22).gz'],
+  ];
+  for (const [name, expected] of cases) {
+    test(`of ${name}`, () => {
+      assert.equal(conflictName(name, 'laptop', clock, free), expected);
+    });
+  }
+
+  for (const name of ['x'.repeat(255), `${'ä'.repeat(125)}.txt`, `a.${'x'.repeat(253)}`, `${'😀'.repeat(63)}`]) {
+    test(`of ${name.slice(0, 5)}... is NFC, of 255 bytes at most, and differs from those that are taken`, () => {
+      const taken = new Set<string>();
+      for (let count = 0; count < 12; count += 1) {
+        const made = conflictName(name, 'laptop', clock, (asked) => taken.has(asked));
+        assert.ok(Buffer.byteLength(made) <= 255);
+        assert.equal(made, made.normalize('NFC'));
+        assert.doesNotMatch(made, /\p{Surrogate}/u);
+        taken.add(made);
+      }
+      assert.equal(taken.size, 12);
+    });
+  }
+
+  test('of a long name from a gateway with a long name ends', () => {
+    const taken = new Set<string>();
+    for (let count = 0; count < 3; count += 1) {
+      const made = conflictName('name.txt', 'g'.repeat(300), clock, (asked) => taken.has(asked));
+      assert.ok(Buffer.byteLength(made) <= 255);
+      taken.add(made);
+      assert.equal(taken.size, count + 1);
+    }
+  });
+});
