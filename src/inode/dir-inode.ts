@@ -113,6 +113,12 @@ export class DirInode implements DirnodePort, Savable {
     return this.#isLocal;
   }
 
+  /** What it is about to land with is at hand after a restart, too. */
+  async saveLanding(children: ReadonlyMap<string, WantedChild>): Promise<void> {
+    const listing = { children: this.#allLinkedNow(children), label: undefined, hasWriteCaps: true };
+    this.#saved = await this.#context.listings?.save(this.dirId, listing, this.#saved);
+  }
+
   /** It is on the grid now, with these children. */
   landed(
     caps: { readonly writeCap: string; readonly readCap: string },
@@ -121,11 +127,15 @@ export class DirInode implements DirnodePort, Savable {
     this.#isLocal = false;
     this.#writeCap = caps.writeCap;
     this.#readCap = caps.readCap;
+    this.#keep({ ...caps, children: this.#allLinkedNow(children) }, undefined, true);
+  }
+
+  #allLinkedNow(children: ReadonlyMap<string, WantedChild>): ReadonlyMap<string, Child> {
     const linked = new Map<string, Child>();
     for (const [name, want] of children) {
       linked.set(name, linkedNow(want, undefined, this.#context.clock));
     }
-    this.#keep({ ...caps, children: linked }, undefined, true);
+    return linked;
   }
 
   /** Another way to this directory was walked; a write cap found there serves all reads and writes from now on. */

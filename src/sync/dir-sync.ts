@@ -65,6 +65,9 @@ export async function writeEdits(
   const isSeen = written.length === 0 || (await look());
   const stands = isSeen ? written : [];
   const done = stands.map(({ one }) => one);
+  if (done.length > 0) {
+    await dir.save(); // or a restart without the grid would show neither the edits nor what they did
+  }
   const records = folds?.folding(stands.flatMap((outcome) => foldOf(pending, outcome)));
   await pending.commit(
     done.flatMap((one) => folded(pending, one)),

@@ -34,6 +34,7 @@ export async function landDirectory(
   const writeCap = await grid.makeDirectory(children);
   const readCap = readOnlyText(parseCap(writeCap));
   const caps = { writeCap, readCap, atMs: clock.now() };
+  await dir.saveLanding(children);
   // Else it was removed meanwhile, and nobody will ever see what is in it.
   const isWanted = pending.wanting(localCap).size > 0;
   const updates = ready.flatMap(({ edit, child }): readonly PendingUpdate[] => {
