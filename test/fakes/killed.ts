@@ -106,20 +106,22 @@ export type Decide = (call: keyof Grid, args: readonly unknown[]) => Fate | Prom
 /** Calls of `grid`, whose fate `decide` says for each. */
 export function fatedGrid(life: Life, grid: Grid, decide: Decide): Grid {
   return new Proxy(grid, {
-    get: (target, name: keyof Grid) => async (...args: readonly unknown[]) => {
-      const decided = decide(name, args);
-      const fate = typeof decided === 'string' ? decided : await decided;
-      await life.turn();
-      if (fate === 'refused' || fate === 'lost') {
-        throw new FsError('unavailable', `the call was ${fate}`, { outcomeUnknown: fate === 'lost' });
-      }
-      const call = target[name] as (...args: readonly unknown[]) => Promise<unknown>;
-      const answer = await call.apply(target, [...args]);
-      await life.turn();
-      if (fate === 'unanswered') {
-        throw new FsError('timeout', 'the answer was lost', { outcomeUnknown: true });
-      }
-      return answer;
-    },
+    get:
+      (target, name: keyof Grid) =>
+      async (...args: readonly unknown[]) => {
+        const decided = decide(name, args);
+        const fate = typeof decided === 'string' ? decided : await decided;
+        await life.turn();
+        if (fate === 'refused' || fate === 'lost') {
+          throw new FsError('unavailable', `the call was ${fate}`, { outcomeUnknown: fate === 'lost' });
+        }
+        const call = target[name] as (...args: readonly unknown[]) => Promise<unknown>;
+        const answer = await call.apply(target, [...args]);
+        await life.turn();
+        if (fate === 'unanswered') {
+          throw new FsError('timeout', 'the answer was lost', { outcomeUnknown: true });
+        }
+        return answer;
+      },
   });
 }

@@ -14,7 +14,7 @@ import { NotedModel } from './noted-model.ts';
 import type { Outcome } from './tree-model.ts';
 
 const CLIENTS = ['/c0', '/c1', '/c2'];
-const NAMES = ['a', 'b', 'ä', 'c d'];
+const NAMES = ['a', 'b', 'ä', 'c d', 'e'];
 const DEAD = { uri: 'urn:test', local: 'note' };
 
 /** One change by a client: what it does to the tree, and what it is to do to the model. */
@@ -148,7 +148,7 @@ export class Game {
   }
 
   #put(path: string): Operation {
-    const content = `${Math.floor(this.#random() * 12)} `.repeat(Math.floor(this.#random() ** 2 * 100));
+    const content = `${Math.floor(this.#random() * 12)} `.repeat(1 + Math.floor(this.#random() ** 2 * 50));
     return {
       what: `put ${path} '${content.slice(0, 10)}' * ${content.length}`,
       run: (tree) => put(tree, path, content),
@@ -223,6 +223,10 @@ export class Game {
     const told = operations.map(({ what }, index) => `${what}: ${said[index] ?? '?'}`);
     this.#tell(`killed after ${turns} turns of ${told.join(' | ')}`);
     this.#process = await SyncProcess.start(this.#around, this.#options);
+    if (operations.every((_, index) => said[index] !== undefined) && this.#random() < 0.7) {
+      this.#model = possibleModels(this.#model, operations, said)[0] ?? this.#model;
+      return; // what was not looked at since may be known less well
+    }
     const now = JSON.stringify(await this.#calm(() => dumpNoted(this.#process.tree)));
     const possible = possibleModels(this.#model, operations, said);
     const found = possible.find((model) => JSON.stringify(model.dump()) === now);
@@ -278,9 +282,17 @@ export class Game {
       : this.#pick<Fate>(this.#faults === 1 ? ['refused'] : ['refused', 'lost', 'unanswered']);
   }
 
+  /** Mostly in a directory that is there, often of something that is there. */
   #path(home: string): string {
-    const depth = (home === '' ? 0 : 1) + Math.floor(this.#random() * 3);
-    return home + Array.from({ length: Math.max(1, depth) }, () => `/${this.#pick(NAMES)}`).join('');
+    const inHome = [...this.#model.entries.keys()].filter((path) => path.startsWith(`${home}/`));
+    if (this.#random() < 0.4 && inHome.length > 1) {
+      const path = this.#pick(inHome).replace(/\/$/, '');
+      return path === home ? `${path}/${this.#pick(NAMES)}` : path;
+    }
+    const directories = inHome.filter((path) => path.endsWith('/') && path.split('/').length < 7);
+    const above =
+      this.#random() < 0.1 ? `${home}/${this.#pick(NAMES)}/` : this.#pick([...directories, `${home}/`]);
+    return above + this.#pick(NAMES);
   }
 
   #bytes(count: number): Buffer {
@@ -306,17 +318,20 @@ function possibleModels(
   operations: readonly Operation[],
   said: readonly (Outcome | undefined)[],
 ): readonly NotedModel[] {
-  return operations.reduce<readonly NotedModel[]>(
-    (models, operation, index) => {
-      const done = models.map((before) => {
-        const after = before.clone();
-        operation.play(after);
-        return after;
-      });
-      return said[index] === 'done' ? done : said[index] === undefined ? [...models, ...done] : models;
-    },
-    [model],
-  );
+  let models = [model];
+  for (const [index, operation] of operations.entries()) {
+    const done = models.map((before) => {
+      const after = before.clone();
+      operation.play(after);
+      return after;
+    });
+    if (said[index] === undefined) {
+      models.push(...done);
+    } else if (said[index] === 'done') {
+      models = done;
+    }
+  }
+  return models;
 }
 
 /** As `dump`, with what clients noted of files. */

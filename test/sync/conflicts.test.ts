@@ -2,8 +2,8 @@
 // Both versions are kept, and nothing of theirs is written over.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { conflictName } from '../../src/sync/conflicts.ts';
 import type { GridTree } from '../../src/inode/grid-tree.ts';
+import { conflictName } from '../../src/sync/conflicts.ts';
 import { at, put } from '../inode/make-tree.ts';
 import { SyncScene } from './sync-scene.ts';
 
@@ -35,7 +35,9 @@ async function meet(
 
 /** Names with those of conflict copies as `*`. */
 function plain(entries: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(entries).map(([path, content]) => [path.replace(COPY, ' *'), content]));
+  return Object.fromEntries(
+    Object.entries(entries).map(([path, content]) => [path.replace(COPY, ' *'), content]),
+  );
 }
 
 async function requireEverywhere(scene: SyncScene, expected: Record<string, string>): Promise<void> {
@@ -195,7 +197,10 @@ describe('a directory that somebody else removes or changes', () => {
     await scene.put('/d/a', 'ours');
     await scene.elsewhere((tree) => tree.move(at('/d'), at('/e/d'), { overwrite: false }));
     await scene.synced();
-    assert.deepEqual(Object.values(await scene.onGrid()).filter((content) => content !== ''), ['ours']);
+    assert.deepEqual(
+      Object.values(await scene.onGrid()).filter((content) => content !== ''),
+      ['ours'],
+    );
     assert.deepEqual(await scene.shown(), await scene.onGrid());
   });
 
@@ -219,7 +224,10 @@ describe('a directory that somebody else removes or changes', () => {
       await scene.elsewhere(theirs);
       await scene.synced();
       const now = await scene.onGrid();
-      assert.ok(Object.keys(now).some((path) => /new\/?$/.test(path)), JSON.stringify(now));
+      assert.ok(
+        Object.keys(now).some((path) => /new\/?$/.test(path)),
+        JSON.stringify(now),
+      );
       assert.deepEqual(await scene.shown(), now);
     });
   }
@@ -269,7 +277,12 @@ describe('conflictName', () => {
     });
   }
 
-  for (const name of ['x'.repeat(255), `${'ä'.repeat(125)}.txt`, `a.${'x'.repeat(253)}`, `${'😀'.repeat(63)}`]) {
+  for (const name of [
+    'x'.repeat(255),
+    `${'ä'.repeat(125)}.txt`,
+    `a.${'x'.repeat(253)}`,
+    `${'😀'.repeat(63)}`,
+  ]) {
     test(`of ${name.slice(0, 5)}... is NFC, of 255 bytes at most, and differs from those that are taken`, () => {
       const taken = new Set<string>();
       for (let count = 0; count < 12; count += 1) {

@@ -103,16 +103,29 @@ describe('changes of several names', () => {
   test('rotate names along a chain of directories', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     const scene = await SyncScene.make(
-      Object.fromEntries(names.flatMap((name) => [[`/${name}/`, ''], [`/${name}/f`, name]])),
+      Object.fromEntries(
+        names.flatMap((name) => [
+          [`/${name}/`, ''],
+          [`/${name}/f`, name],
+        ]),
+      ),
     );
     await scene.move('/e/f', '/tmp');
-    for (const [from, to] of [['d', 'e'], ['c', 'd'], ['b', 'c'], ['a', 'b']]) {
+    for (const [from, to] of [
+      ['d', 'e'],
+      ['c', 'd'],
+      ['b', 'c'],
+      ['a', 'b'],
+    ]) {
       await scene.move(`/${from}/f`, `/${to}/f`);
     }
     await scene.move('/tmp', '/a/f');
     await scene.synced();
     const now = await scene.onGrid();
-    assert.deepEqual(names.map((name) => now[`/${name}/f`]), ['e', 'a', 'b', 'c', 'd']);
+    assert.deepEqual(
+      names.map((name) => now[`/${name}/f`]),
+      ['e', 'a', 'b', 'c', 'd'],
+    );
   });
 
   test('never show fewer copies of a moved directory than one', async () => {
@@ -125,7 +138,10 @@ describe('changes of several names', () => {
       return undefined;
     };
     await scene.synced();
-    assert.ok(seen.every((count) => count >= 1), seen.join());
+    assert.ok(
+      seen.every((count) => count >= 1),
+      seen.join(),
+    );
     assert.deepEqual(await scene.onGrid(), await scene.shown());
   });
 

@@ -18,7 +18,13 @@ export interface Call {
 /** What is done when a call is about to be made; undefined = it is made and answered. */
 export type Hook = (call: Call) => Fate | undefined | Promise<Fate | undefined>;
 
-const WRITES: ReadonlySet<keyof Grid> = new Set(['upload', 'overwrite', 'makeDirectory', 'setChildren', 'unlink']);
+const WRITES: ReadonlySet<keyof Grid> = new Set([
+  'upload',
+  'overwrite',
+  'makeDirectory',
+  'setChildren',
+  'unlink',
+]);
 
 export class SyncScene {
   readonly clock: ManualClock;
@@ -165,4 +171,3 @@ export function namesIn({ args }: Call): readonly string[] {
   const children = args.find((arg) => arg instanceof Map) as ReadonlyMap<string, unknown> | undefined;
   return [...(children?.keys() ?? [])];
 }
-

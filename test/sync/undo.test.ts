@@ -6,7 +6,10 @@ import type { Fate } from '../fakes/killed.ts';
 import { type Hook, SyncScene } from './sync-scene.ts';
 
 /** What a client does as soon as the call is on its way, and what there is to be then. */
-const AFTERWARDS: Record<string, { readonly act: (scene: SyncScene) => Promise<void>; readonly left: readonly string[] }> = {
+const AFTERWARDS: Record<
+  string,
+  { readonly act: (scene: SyncScene) => Promise<void>; readonly left: readonly string[] }
+> = {
   'deletes it': { act: (scene) => scene.remove('/n'), left: [] },
   'moves it': { act: (scene) => scene.move('/n', '/m'), left: ['/m'] },
   'moves it elsewhere': { act: (scene) => scene.move('/n', '/d/m'), left: ['/d/m'] },
@@ -29,7 +32,11 @@ const BEFORE: Record<
   }
 > = {
   'the link of a file': { entries: {}, call: 'setChildren', act: (scene) => scene.put('/n', 'new') },
-  'the link over a file': { entries: { '/n': 'old' }, call: 'setChildren', act: (scene) => scene.put('/n', 'new') },
+  'the link over a file': {
+    entries: { '/n': 'old' },
+    call: 'setChildren',
+    act: (scene) => scene.put('/n', 'new'),
+  },
   'the mkdir of a directory': {
     entries: {},
     call: 'makeDirectory',
@@ -56,7 +63,11 @@ const BEFORE: Record<
 };
 
 /** Lets the first such call wait until the client has acted, and ends it as it is told. */
-function interrupt(scene: SyncScene, call: string, fate: Fate): { readonly isWaiting: () => boolean; readonly go: () => void } {
+function interrupt(
+  scene: SyncScene,
+  call: string,
+  fate: Fate,
+): { readonly isWaiting: () => boolean; readonly go: () => void } {
   let go: (() => void) | undefined;
   let isOver = false;
   const hook: Hook = async ({ name }) => {
@@ -85,7 +96,14 @@ describe('a change that is undone', () => {
       if (isGone && afterwards !== 'writes it again') {
         continue;
       }
-      for (const fate of ['answered', 'refused', 'lost', 'unanswered', 'killed before', 'killed after'] as const) {
+      for (const fate of [
+        'answered',
+        'refused',
+        'lost',
+        'unanswered',
+        'killed before',
+        'killed after',
+      ] as const) {
         test(`while ${before} is on its way, which is ${fate}: somebody ${afterwards}`, async () => {
           const scene = await SyncScene.make({ '/d/': '', ...entries });
           await act(scene);
