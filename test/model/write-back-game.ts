@@ -1,40 +1,17 @@
 // Random changes by several clients on a tree that writes back, while a syncer brings them to a grid that fails, time
 // passes and the process is killed: what clients see is what the plainest model says, and in the end the grid has it.
 import assert from 'node:assert/strict';
-import { FsError } from '../../src/base/errors.ts';
 import type { Tree } from '../../src/inode/tree.ts';
 import { seededRandom } from '../crash/load.ts';
 import type { Fate } from '../fakes/killed.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
-import { at, get, makeTree, put } from '../inode/make-tree.ts';
+import { at, get, makeTree } from '../inode/make-tree.ts';
 import { type Around, makeAround, type ProcessOptions, SyncProcess } from '../sync/sync-process.ts';
+import { Clients, HOMES, type Operation, outcomeOf, possibleModels } from './clients.ts';
 import { NotedModel } from './noted-model.ts';
 import type { Outcome } from './tree-model.ts';
-
-const CLIENTS = ['/c0', '/c1', '/c2'];
-const NAMES = ['a', 'b', 'ä', 'c d', 'e'];
-const DEAD = { uri: 'urn:test', local: 'note' };
-
-/** One change by a client: what it does to the tree, and what it is to do to the model. */
-interface Operation {
-  readonly what: string;
-  run(tree: Tree): Promise<unknown>;
-  play(model: NotedModel): Outcome;
-}
-
-async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
-  try {
-    await work;
-    return 'done';
-  } catch (error) {
-    if (error instanceof FsError) {
-      return error.code;
-    }
-    throw error;
-  }
-}
 
 export class Game {
   readonly #seed: number;
@@ -44,6 +21,7 @@ export class Game {
   readonly #clock = new ManualClock();
   readonly #options: ProcessOptions;
   #model = new NotedModel();
+  readonly #clients: Clients;
   #around!: Around;
   #process!: SyncProcess;
   /** How many of the grid's calls come to a bad end. */
@@ -56,6 +34,7 @@ export class Game {
     this.#steps = steps;
     this.#random = seededRandom(seed);
     this.#ids = seededRandom(~seed);
+    this.#clients = new Clients(this.#random, this.#model);
     this.#options = {
       isSoleWriter: this.#random() < 0.5,
       retries: Math.floor(this.#random() * 3),
@@ -71,8 +50,8 @@ export class Game {
     this.#around = await makeAround(grid, this.#clock, new MemoryBodies(random));
     this.#around.fate = () => this.#fate();
     this.#process = await SyncProcess.start(this.#around, this.#options);
-    for (const home of CLIENTS) {
-      await this.#together([this.#makeDirectory(home)]);
+    for (const home of HOMES) {
+      await this.#together([this.#clients.makeDirectory(home)]);
     }
     for (this.#step = 0; this.#step < this.#steps; this.#step += 1) {
       await this.#turn();
@@ -86,7 +65,7 @@ export class Game {
   async #turn(): Promise<void> {
     const dice = this.#random();
     if (dice < 0.68) {
-      await this.#together(this.#batch());
+      await this.#together(this.#clients.batch(this.#model));
     } else if (dice < 0.9) {
       const ms = Math.floor(10 ** (this.#random() * 5));
       this.#tell(`${ms} ms pass`);
@@ -106,81 +85,6 @@ export class Game {
       await this.#process.synced();
       await this.#requireOnGrid();
     }
-  }
-
-  /** Clients at the same time, each in its home; or one of them anywhere. */
-  #batch(): readonly Operation[] {
-    return this.#random() < 0.5
-      ? [this.#operation(() => this.#path(this.#pick([...CLIENTS, ''])))]
-      : CLIENTS.filter(() => this.#random() < 0.6).map((home) => this.#operation(() => this.#path(home)));
-  }
-
-  #operation(path: () => string): Operation {
-    const dice = this.#random();
-    const [one, other] = [path(), path()];
-    if (dice < 0.4) {
-      return this.#put(one);
-    }
-    if (dice < 0.55) {
-      return this.#makeDirectory(one);
-    }
-    if (dice < 0.65) {
-      return {
-        what: `remove ${one}`,
-        run: (tree) => tree.remove(at(one)),
-        play: (model) => model.remove(one),
-      };
-    }
-    if (dice < 0.88) {
-      return this.#transfer(one, other);
-    }
-    if (dice < 0.94) {
-      return this.#note(one);
-    }
-    return {
-      what: `get ${one}`,
-      run: async (tree) => {
-        const content = await get(tree, one);
-        assert.equal(content, this.#model.content(one), `get ${one}`);
-      },
-      play: (model) => model.look(one),
-    };
-  }
-
-  #put(path: string): Operation {
-    const content = `${Math.floor(this.#random() * 12)} `.repeat(1 + Math.floor(this.#random() ** 2 * 50));
-    return {
-      what: `put ${path} '${content.slice(0, 10)}' * ${content.length}`,
-      run: (tree) => put(tree, path, content),
-      play: (model) => model.put(path, content),
-    };
-  }
-
-  #makeDirectory(path: string): Operation {
-    return {
-      what: `mkdir ${path}`,
-      run: (tree) => tree.makeDirectory(at(path)),
-      play: (model) => model.makeDirectory(path),
-    };
-  }
-
-  #transfer(from: string, to: string): Operation {
-    const isMove = this.#random() < 0.6;
-    const overwrite = this.#random() < 0.7;
-    return {
-      what: `${isMove ? 'move' : 'copy'} ${from} to ${to}${overwrite ? ', overwriting' : ''}`,
-      run: (tree) => tree[isMove ? 'move' : 'copy'](at(from), at(to), { overwrite }),
-      play: (model) => model.transfer(from, to, isMove, overwrite),
-    };
-  }
-
-  #note(path: string): Operation {
-    const note = String(Math.floor(this.#random() * 1_000));
-    return {
-      what: `note ${note} at ${path}`,
-      run: (tree) => tree.setProperties(at(path), () => ({ deadProperties: [{ ...DEAD, xml: note }] })),
-      play: (model) => model.note(path, note),
-    };
   }
 
   async #together(operations: readonly Operation[]): Promise<void> {
@@ -204,7 +108,7 @@ export class Game {
 
   /** Some changes are on their way when the process dies: each is there whole, or not at all. */
   async #crash(): Promise<void> {
-    const operations = this.#batch();
+    const operations = this.#clients.batch(this.#model);
     const { tree } = this.#process;
     const said: (Outcome | undefined)[] = [];
     for (const [index, operation] of operations.entries()) {
@@ -282,19 +186,6 @@ export class Game {
       : this.#pick<Fate>(this.#faults === 1 ? ['refused'] : ['refused', 'lost', 'unanswered']);
   }
 
-  /** Mostly in a directory that is there, often of something that is there. */
-  #path(home: string): string {
-    const inHome = [...this.#model.entries.keys()].filter((path) => path.startsWith(`${home}/`));
-    if (this.#random() < 0.4 && inHome.length > 1) {
-      const path = this.#pick(inHome).replace(/\/$/, '');
-      return path === home ? `${path}/${this.#pick(NAMES)}` : path;
-    }
-    const directories = inHome.filter((path) => path.endsWith('/') && path.split('/').length < 7);
-    const above =
-      this.#random() < 0.1 ? `${home}/${this.#pick(NAMES)}/` : this.#pick([...directories, `${home}/`]);
-    return above + this.#pick(NAMES);
-  }
-
   #bytes(count: number): Buffer {
     return Buffer.from(Array.from({ length: count }, () => this.#ids() * 256));
   }
@@ -310,28 +201,6 @@ export class Game {
   #where(what: string): string {
     return `SEED=${this.#seed}, step ${this.#step}: ${what}`;
   }
-}
-
-/** Every outcome that a kill may have left of changes that do not touch each other. */
-function possibleModels(
-  model: NotedModel,
-  operations: readonly Operation[],
-  said: readonly (Outcome | undefined)[],
-): readonly NotedModel[] {
-  let models = [model];
-  for (const [index, operation] of operations.entries()) {
-    const done = models.map((before) => {
-      const after = before.clone();
-      operation.play(after);
-      return after;
-    });
-    if (said[index] === undefined) {
-      models.push(...done);
-    } else if (said[index] === 'done') {
-      models = done;
-    }
-  }
-  return models;
 }
 
 /** As `dump`, with what clients noted of files. */

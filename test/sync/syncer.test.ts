@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FsError } from '../../src/base/errors.ts';
+import { at } from '../inode/make-tree.ts';
 import { DEADLINE_MS, REST_MS } from './sync-process.ts';
 import { type Call, namesIn, SyncScene } from './sync-scene.ts';
 
@@ -281,5 +282,21 @@ describe('Syncer', () => {
     await scene.synced();
     assert.equal(scene.count('upload'), 0);
     assert.deepEqual(await scene.onGrid(), { '/a': big('a').toString() });
+  });
+
+  test('shows after a restart without the grid what was brought there just before', async () => {
+    const scene = await SyncScene.make({ '/old': 'old' });
+    await scene.shown();
+    await scene.remove('/old');
+    await scene.put('/new', big('n'));
+    await scene.makeDirectory('/d');
+    await scene.put('/d/f', big('f'));
+    await scene.process.synced();
+    await scene.restart();
+    scene.hook = () => 'refused';
+    const names = async (path: string): Promise<readonly string[]> =>
+      [...(await scene.process.driven(scene.tree.list(at(path)))).children()].map(({ name }) => name);
+    assert.deepEqual(await names('/'), ['d', 'new']);
+    assert.deepEqual(await names('/d'), ['f']);
   });
 });
