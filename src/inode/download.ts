@@ -249,7 +249,8 @@ export class Download {
     this.#unkept.push(block);
     if (this.#next % KEPT_AT_ONCE === 0) {
       this.#keepSoon();
-      if (this.#writes.size >= MAX_WRITES) {
+      // What comes after the last block, the look at its hash, doesn't wait for a disk.
+      if (this.#writes.size >= MAX_WRITES && this.#next < this.end) {
         await Promise.race(this.#writes);
       }
     }

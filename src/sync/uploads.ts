@@ -28,7 +28,7 @@ export interface UploadsParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly pace: Pace;
-  /** How many at once. */
+  /** How many at once; of small files twice as many. */
   readonly transfers: number;
   /** Something has come to its end. */
   readonly onChange: () => void;
@@ -61,6 +61,8 @@ export class Uploads {
   readonly #askedAtMs = new Map<string, number>();
   readonly #failures = new Map<string, unknown>();
   readonly #known = new Map<string, string>();
+  /** What is asked for and does not run yet; the last one is the next. */
+  #waiting: UploadAsk[] = [];
   #isStopped = false;
 
   constructor(parts: UploadsParts) {
@@ -102,13 +104,9 @@ export class Uploads {
         this.#askedAtMs.set(cap.id, nowMs);
       }
     }
-    const free = this.#parts.transfers - this.#running.size;
-    if (free > 0 && !this.#isStopped) {
-      const waiting = asks.filter(({ cap }) => !this.#running.has(cap.id) && !this.#failures.has(cap.id));
-      for (const ask of this.#first(waiting, free, nowMs)) {
-        this.#start(ask);
-      }
-    }
+    const waiting = asks.filter(({ cap }) => !this.#running.has(cap.id) && !this.#failures.has(cap.id));
+    this.#waiting = this.#inOrder(waiting, nowMs);
+    this.#startMore();
   }
 
   async stop(): Promise<void> {
@@ -119,18 +117,35 @@ export class Uploads {
     await Promise.all([...this.#running.values()].map(({ done }) => done));
   }
 
-  #first(waiting: readonly UploadAsk[], count: number, nowMs: number): readonly UploadAsk[] {
+  /** The last one is the next. */
+  #inOrder(waiting: readonly UploadAsk[], nowMs: number): UploadAsk[] {
     const rank = ({ cap }: UploadAsk): number => {
       const askedAtMs = this.#askedAtMs.get(cap.id) ?? nowMs;
       return nowMs - askedAtMs > PATIENCE_MS ? askedAtMs - nowMs : cap.sizeBytes;
     };
-    return waiting.length <= count
-      ? waiting
-      : waiting
-          .map((ask) => ({ ask, rank: rank(ask) }))
-          .sort((a, b) => a.rank - b.rank)
-          .slice(0, count)
-          .map(({ ask }) => ask);
+    return waiting
+      .map((ask) => ({ ask, rank: rank(ask) }))
+      .sort((a, b) => b.rank - a.rank)
+      .map(({ ask }) => ask);
+  }
+
+  #startMore(): void {
+    while (!this.#isStopped && this.#taken() < this.#parts.transfers) {
+      const next = this.#waiting.pop();
+      if (next === undefined) {
+        return;
+      }
+      this.#start(next);
+    }
+  }
+
+  /** Small files count half: a node takes 59 of 4 KiB a second one by one, 70 by four and 77 by eight. */
+  #taken(): number {
+    let taken = 0;
+    for (const { ask } of this.#running.values()) {
+      taken += ask.cap.sizeBytes <= IN_MEMORY_BYTES ? 0.5 : 1;
+    }
+    return taken;
   }
 
   #start(ask: UploadAsk): void {
@@ -160,6 +175,7 @@ export class Uploads {
       }
     } finally {
       this.#running.delete(cap.id);
+      this.#startMore();
       this.#parts.onChange();
     }
   }
