@@ -60,6 +60,7 @@ export async function openWriteBack(
     maxBytes: config.maxDirtyBytes,
     minFreeBytes: config.cacheMinFreeBytes,
     makeRoom: async (bytes) => (await cache.giveUp(bytes)) || (await giveUpMore(bytes)),
+    giveUp: (bytes) => giveUpMore(bytes),
     log,
     clock,
   });

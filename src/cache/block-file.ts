@@ -111,7 +111,11 @@ export class BlockFile {
     const blocks: Buffer[] = [];
     for (let index = first; index < end; index += 1) {
       const at = (index - first) * SLOT_BYTES;
+      const wasFilled = this.#slots?.[index % FILE_BLOCKS] === FILLED;
       const found = this.#openSlot(index, bytes.subarray(at, at + SLOT_BYTES));
+      if (typeof found === 'string' && (wasFilled || found === 'bad')) {
+        this.#doubt();
+      }
       if (found === 'bad' && isRepair) {
         await this.#erase(index);
       }
@@ -121,6 +125,15 @@ export class BlockFile {
       blocks.push(found);
     }
     return { blocks, isBad: false };
+  }
+
+  /** Somebody else has written or cut the file: what is remembered of the other slots has to be looked at again. */
+  #doubt(): void {
+    for (const [slot, state] of (this.#slots ?? []).entries()) {
+      if (this.#slots && state === FILLED) {
+        this.#slots[slot] = UNKNOWN;
+      }
+    }
   }
 
   #openSlot(index: number, bytes: Buffer): Buffer | 'absent' | 'bad' {
@@ -262,7 +275,7 @@ export class BlockFile {
     if (slots[slot] === UNKNOWN) {
       const head = Buffer.alloc(HEAD_BYTES);
       const read = await this.#handle?.read(head, 0, HEAD_BYTES, slotOffset(index));
-      slots[slot] = isHole(head.subarray(0, read?.bytesRead ?? 0)) ? HOLE : FILLED;
+      slots[slot] = isOther(this.#name(index), head.subarray(0, read?.bytesRead ?? 0)) ? HOLE : FILLED;
     }
     return slots[slot] === FILLED;
   }
@@ -324,9 +337,11 @@ async function openAnyhow(path: string): Promise<{ handle: FileHandle; isWritabl
   }
 }
 
-function isHole(head: Buffer): boolean {
+/** Nothing stands there, or a block that belongs elsewhere: it may be written over. */
+function isOther({ blobId, index }: BlockName, bytes: Buffer): boolean {
   try {
-    return readHead(head) === undefined;
+    const head = readHead(bytes);
+    return head === undefined || head.index !== index || !head.blobId.equals(blobId);
   } catch {
     return false; // found bad when it is read, and counted then
   }

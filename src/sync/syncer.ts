@@ -94,7 +94,11 @@ export class Syncer {
       if (before && !now) {
         this.#frozen.forget(before); // or its bytes would be kept for ever
       }
-      this.wake();
+      if (now && !now.parked) {
+        this.#wakeups.at(Math.max(this.tracks.dueAtMs(now), this.#wakeups.soonestMs));
+      } else {
+        this.wake(); // others may have waited for it
+      }
     });
   }
 

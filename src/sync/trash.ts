@@ -52,6 +52,8 @@ export class Trash implements FoldListener {
   readonly #listeners = new Set<(cap: LocalFileCap) => void>();
   /** Edits that leave because the grid has them, or that were dealt with by who drops them. */
   readonly #accounted = new WeakSet<PendingEdit>();
+  /** By place: versions on the grid that nobody had linked yet, as far as we knew. */
+  readonly #unlinked = new Map<string, TrashRecord>();
   #changes: RecordChange[] = [];
   #writing: Promise<void> | undefined;
   #timer: Disposable | undefined;
@@ -213,6 +215,9 @@ export class Trash implements FoldListener {
     }
     for (const record of this.#lost(before, now?.want === undefined ? 'deleted' : 'replaced')) {
       this.#local.add(record);
+      if (!record.isLocalOnly && now !== undefined) {
+        this.#unlinked.set(placeKey(record.place), record);
+      }
       this.#write([this.#store.put(record), ...this.#tooMany(placeKey(record.place))]);
     }
   }
@@ -232,16 +237,23 @@ export class Trash implements FoldListener {
     return isHere || isThere ? [this.#recordOf(edit, child, cause)] : [];
   }
 
-  /** A version that was given up while it was being sent is on the grid, and at its name. */
+  /** A version that was given up while it was being sent or linked is at its name on the grid now. */
   #nowOnGrid({ now, child }: Fold): readonly RecordChange[] {
+    const key = placeKey(now);
+    const isSame = (readCap: string | undefined): boolean => child !== undefined && child.readCap === readCap;
     const same = this.#local
-      .of(placeKey(now))
-      .filter(({ cap }) => child && this.#parts.landed.capsOf(cap.text)?.readCap === child.readCap);
+      .of(key)
+      .filter(({ cap }) => isSame(this.#parts.landed.capsOf(cap.text)?.readCap));
     for (const entry of same) {
       this.#local.remove(entry);
     }
     this.#release(same);
-    return same.map(({ id }) => this.#store.drop(id));
+    const unlinked = this.#unlinked.get(key);
+    this.#unlinked.delete(key);
+    const ids = [...same, ...(unlinked && isSame(unlinked.child.readCap) ? [unlinked] : [])].map(
+      ({ id }) => id,
+    );
+    return ids.map((id) => this.#store.drop(id));
   }
 
   #tooMany(key: string): readonly RecordChange[] {

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 
 /** Between two passes at least, and so many times the time that the last one took. */
 const PASS_EVERY_MS = 20;
-const PASS_SHARE = 10;
+const PASS_SHARE = 20;
 
 export class Wakeups {
   readonly #clock: Clock;
@@ -31,8 +31,12 @@ export class Wakeups {
   }
 
   soon(): void {
-    const soonestMs = this.#endedMs + Math.max(PASS_EVERY_MS, this.#tookMs * PASS_SHARE);
-    this.at(Math.max(soonestMs, this.#clock.monotonicMs()));
+    this.at(Math.max(this.soonestMs, this.#clock.monotonicMs()));
+  }
+
+  /** Monotonic ms: when the next pass may be. */
+  get soonestMs(): number {
+    return this.#endedMs + Math.max(PASS_EVERY_MS, this.#tookMs * PASS_SHARE);
   }
 
   /** At this monotonic time, if nothing sooner is planned. */
