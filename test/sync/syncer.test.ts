@@ -285,7 +285,7 @@ describe('Syncer', () => {
   });
 
   test('shows after a restart without the grid what was brought there just before', async () => {
-    const scene = await SyncScene.make({ '/old': 'old' });
+    const scene = await SyncScene.make({ '/old': 'old' }, { isSoleWriter: true });
     await scene.shown();
     await scene.remove('/old');
     await scene.put('/new', big('n'));
