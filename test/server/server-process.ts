@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { WriteMode } from '../../src/config-writes.ts';
 
 const program = fileURLToPath(new URL('../../src/bin.cjs', import.meta.url));
 
@@ -15,6 +16,8 @@ export interface ServerOptions {
   readonly home?: string;
   /** Further options of `serve`. */
   readonly args?: readonly string[];
+  /** Absent: what the program does by itself. */
+  readonly writeMode?: WriteMode | undefined;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -43,7 +46,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
       XDG_CONFIG_HOME: join(home, 'config'),
       XDG_DATA_HOME: join(home, 'data'),
       XDG_STATE_HOME: join(home, 'state'),
-      ...(process.env['TEST_WRITE_MODE'] && { TAHOE_WEBDAV_WRITE_MODE: process.env['TEST_WRITE_MODE'] }),
+      ...(options.writeMode && { TAHOE_WEBDAV_WRITE_MODE: options.writeMode }),
       ...options.env,
     },
   });
