@@ -310,7 +310,9 @@ describe('A server in front of a real node', { skip: realGridSkip() }, () => {
     let second: ServerProcess | undefined;
     await during(pauseGateway, resumeGateway, async () => {
       await server.kill('SIGKILL');
-      const started = await timed(() => startServer({ home: server.home, args: serverArgs(root, grid), writeMode: 'through' }));
+      const started = await timed(() =>
+        startServer({ home: server.home, args: serverArgs(root, grid), writeMode: 'through' }),
+      );
       second = started.result;
       t.diagnostic(`started in ${started.ms} ms with a hung node`);
     });
