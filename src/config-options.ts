@@ -158,7 +158,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     value: 'MODE',
     group: WRITES,
     about: 'when a write is answered: back = once it is safe on this disk, through = once it is on the grid',
-    byDefault: 'through',
+    byDefault: 'back',
     commands: serve,
   },
   'write-back': {

@@ -33,7 +33,7 @@ export interface WriteSettings {
   readonly trashKeepMs: number;
 }
 
-const DEFAULT_MODE: WriteMode = 'through';
+const DEFAULT_MODE: WriteMode = 'back';
 const WRITE_MODES: readonly WriteMode[] = ['back', 'through'];
 const DURABILITIES = ['fsync', 'os'] as const;
 const STORES = ['sqlite:', 'memory:', 'sqlite', 'memory'] as const;

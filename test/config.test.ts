@@ -187,7 +187,7 @@ describe('loadServeConfig', () => {
       configDir: join(home, '.config/tahoe-webdav'),
       runtimeDir: undefined,
       store: 'sqlite',
-      writeMode: 'through',
+      writeMode: 'back',
       writeBackMs: 5_000,
       transfers: 4,
       maxDirtyBytes: 5 * 2 ** 30,
@@ -352,7 +352,8 @@ describe('loadServeConfig', () => {
 
   test('writes through where metadata is in memory, unless that is contradicted', async () => {
     assert.equal((await serveConfig({ store: 'memory:' })).writeMode, 'through');
-    assert.equal((await serveConfig({ 'write-mode': 'back' })).writeMode, 'back');
+    assert.equal((await serveConfig({ store: 'sqlite:' })).writeMode, 'back');
+    assert.equal((await serveConfig({ 'write-mode': 'through' })).writeMode, 'through');
   });
 
   test('has a variable of its own for each option', async () => {

@@ -9,11 +9,14 @@ import { killGateway, killServer } from './kill.ts';
 const KILLS = 50;
 
 describe('kill -9 at fifty random moments', () => {
-  test('of the server with its embedded gateway', { timeout: 600_000 }, async (t) => {
-    const { answered } = await killServer(KILLS, Date.now() % 1_000_000);
-    t.diagnostic(`${KILLS} kills, ${answered} answered changes, all there`);
-    assert.ok(answered > KILLS, 'the load did next to nothing');
-  });
+  for (const writeMode of ['back', 'through'] as const) {
+    const about = `of the server with its embedded gateway, written ${writeMode}`;
+    test(about, { timeout: 600_000 }, async (t) => {
+      const { answered } = await killServer(KILLS, Date.now() % 1_000_000, writeMode);
+      t.diagnostic(`${KILLS} kills, ${answered} answered changes, all there`);
+      assert.ok(answered > KILLS, 'the load did next to nothing');
+    });
+  }
 
   test('of the gateway behind a living server', { timeout: 900_000 }, async (t) => {
     const { answered } = await killGateway(KILLS, Date.now() % 1_000_000, async (nodeUrl, folder) => {

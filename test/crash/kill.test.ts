@@ -4,8 +4,11 @@ import { killServer } from './kill.ts';
 
 describe('kill -9', () => {
   // A few here, fifty in kill.real.test.ts.
-  test('of the server under load loses nothing that was answered', { timeout: 60_000 }, async () => {
-    const { answered } = await killServer(3, Date.now() % 1_000_000);
-    assert.ok(answered > 0, 'the load did nothing');
-  });
+  for (const writeMode of ['back', 'through'] as const) {
+    const about = `of the server under load loses nothing that was answered, written ${writeMode}`;
+    test(about, { timeout: 60_000 }, async () => {
+      const { answered } = await killServer(3, Date.now() % 1_000_000, writeMode);
+      assert.ok(answered > 0, 'the load did nothing');
+    });
+  }
 });

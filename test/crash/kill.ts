@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WriteMode } from '../../src/config-writes.ts';
 import { type GatewayProcess, startGatewayProcess } from '../gateway/gateway-process.ts';
 import { DavClient } from '../server/dav-client.ts';
 import { startServer } from '../server/server-process.ts';
@@ -17,14 +18,14 @@ export interface KillResult {
 }
 
 /** Kills the server, with the embedded gateway in it, `kills` times at random moments. */
-export async function killServer(kills: number, seed: number): Promise<KillResult> {
+export async function killServer(kills: number, seed: number, writeMode: WriteMode): Promise<KillResult> {
   const home = await mkdtemp(join(tmpdir(), 'kill-server-'));
   const random = seededRandom(seed);
   let answered = 0;
   let workers: Worker[] = [];
   try {
     for (let round = 0; round <= kills; round += 1) {
-      await using server = await startServer({ home });
+      await using server = await startServer({ home, writeMode });
       await using client = new DavClient(server.url);
       await check(workers, client, `seed ${seed}, after kill ${round}`);
       if (round === kills) {
@@ -43,7 +44,7 @@ export async function killServer(kills: number, seed: number): Promise<KillResul
   return { kills, answered };
 }
 
-/** Kills the embedded gateway alone, run as a node of its own; the server in front of it lives on. */
+/** Kills the embedded gateway alone, run as a node of its own; the server in front of it, which writes through, lives on. */
 export async function killGateway(kills: number, seed: number, makeRoot: RootMaker): Promise<KillResult> {
   const dataDir = await mkdtemp(join(tmpdir(), 'kill-gateway-'));
   const random = seededRandom(seed);
@@ -52,7 +53,7 @@ export async function killGateway(kills: number, seed: number, makeRoot: RootMak
   const port = Number(new URL(gateway.url).port);
   try {
     const { args, env } = await makeRoot(gateway.url, dataDir);
-    await using server = await startServer({ args, env });
+    await using server = await startServer({ args, env, writeMode: 'through' });
     await using client = new DavClient(server.url);
     for (let round = 0; round < kills; round += 1) {
       const workers = await makeWorkers(client, random, round);

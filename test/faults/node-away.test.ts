@@ -47,7 +47,7 @@ async function setUp(): Promise<Scene> {
       ['dir', { rw_uri: dir }],
     ]);
     const args = [...root.args(proxy.url), '--net-timeout', '1s', '--dir-cache-time', '300ms'];
-    const server = keep(await startServer({ args }));
+    const server = keep(await startServer({ args, writeMode: 'through' }));
     const client = keep(new DavClient(server.url));
     assert.equal((await client.list('/')).length, 2);
     await delay(350);
@@ -223,7 +223,7 @@ describe('a server that was killed while its node hung', () => {
     await eventually(async () => assert.equal(proxy.count('POST', LINK), 1), 3_000);
     await proxy.refuse();
     await server.kill('SIGKILL');
-    await using second = await startServer({ home: server.home, args });
+    await using second = await startServer({ home: server.home, args, writeMode: 'through' });
     await using secondClient = new DavClient(second.url);
     assertRefused(await secondClient.send('PROPFIND', '/', { headers: { Depth: '1' } }));
     assert.deepEqual(await tree(), BEFORE);

@@ -20,13 +20,13 @@ describe('a restart without the real node', { skip: realGridSkip() }, () => {
       assert.equal(await writer.kill('SIGTERM'), 0);
     }
     {
-      await using server = await startServer({ home, args });
+      await using server = await startServer({ home, args, writeMode: 'through' });
       await warmedByReading(server.url);
       await delay(2_000); // a listing is written down a second after it was read
       await server.kill('SIGKILL');
     }
     await grid.run('stop-gateway', '1');
-    await using server = await startServer({ home, args });
+    await using server = await startServer({ home, args, writeMode: 'through' });
     t.diagnostic(`slowest of what was known: ${await assertServed(server.url)}`);
     t.diagnostic(`slowest refused: ${await assertUnknownRefused(server.url)}`);
     await grid.run('start-gateway', '1');

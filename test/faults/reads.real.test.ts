@@ -33,7 +33,10 @@ describe('Reads from a real node', { skip: realGridSkip() }, () => {
     grid = await startRealGrid({ storages: 3, k: 2, happy: 3, n: 3 });
     proxy = await startFaultyProxy(grid.url);
     root = await makeRoot(grid.url);
-    server = await startServer({ args: [...root.args(proxy.url), '--net-timeout', '3s'] });
+    server = await startServer({
+      args: [...root.args(proxy.url), '--net-timeout', '3s'],
+      writeMode: 'through',
+    });
   });
   after(async () => {
     await server?.[Symbol.asyncDispose]();

@@ -53,7 +53,7 @@ async function during(
 
 async function setUp(grid: RealGrid): Promise<Scene> {
   const root = await makeRoot(grid.url);
-  const server = await startServer({ args: serverArgs(root, grid) });
+  const server = await startServer({ args: serverArgs(root, grid), writeMode: 'through' });
   const client = new DavClient(server.url);
   assert.equal(await client.mkcol('/dir'), 201);
   assert.equal(await client.put('/file', FILE), 201);
@@ -310,7 +310,9 @@ describe('A server in front of a real node', { skip: realGridSkip() }, () => {
     let second: ServerProcess | undefined;
     await during(pauseGateway, resumeGateway, async () => {
       await server.kill('SIGKILL');
-      const started = await timed(() => startServer({ home: server.home, args: serverArgs(root, grid) }));
+      const started = await timed(() =>
+        startServer({ home: server.home, args: serverArgs(root, grid), writeMode: 'through' }),
+      );
       second = started.result;
       t.diagnostic(`started in ${started.ms} ms with a hung node`);
     });

@@ -34,8 +34,14 @@ for (const [shares, options] of [
       timeout: 120_000,
     }, async (t) => {
       await using root = await makeRoot(urls[0]);
-      await using one = await startServer({ args: [...root.args(urls[0]), '--dir-cache-time', '1s'] });
-      await using other = await startServer({ args: [...root.args(urls[1]), '--dir-cache-time', '1s'] });
+      await using one = await startServer({
+        args: [...root.args(urls[0]), '--dir-cache-time', '1s'],
+        writeMode: 'through',
+      });
+      await using other = await startServer({
+        args: [...root.args(urls[1]), '--dir-cache-time', '1s'],
+        writeMode: 'through',
+      });
       await using clientOne = new DavClient(one.url);
       await using clientOther = new DavClient(other.url);
       const folders = Array.from({ length: EMPTY_FOLDERS }, (_, i) => `/d${i}/`);
@@ -78,8 +84,14 @@ for (const [shares, options] of [
     }, async (t) => {
       const seed = Date.now() % 1_000_000;
       await using root = await makeRoot(urls[0]);
-      await using one = await startServer({ args: [...root.args(urls[0]), '--dir-cache-time', '1s'] });
-      await using other = await startServer({ args: [...root.args(urls[1]), '--dir-cache-time', '1s'] });
+      await using one = await startServer({
+        args: [...root.args(urls[0]), '--dir-cache-time', '1s'],
+        writeMode: 'through',
+      });
+      await using other = await startServer({
+        args: [...root.args(urls[1]), '--dir-cache-time', '1s'],
+        writeMode: 'through',
+      });
       await using clientOne = new DavClient(one.url);
       await using clientOther = new DavClient(other.url);
       assert.equal(await clientOne.mkcol('/d'), 201);
@@ -114,7 +126,7 @@ for (const [shares, options] of [
       timeout: 120_000,
     }, async (t) => {
       await using root = await makeRoot(urls[0]);
-      await using server = await startServer({ args: root.args(urls[0]) });
+      await using server = await startServer({ args: root.args(urls[0]), writeMode: 'through' });
       await using client = new DavClient(server.url);
       await using other = new WebApi(urls[1]);
       const ours: string[] = [];

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
+import type { WriteMode } from '../../src/config-writes.ts';
 import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
 import { embeddedGrid, type RunningGrid, realGrid, type ServedGrid } from './grids.ts';
 import { startNginx } from './nginx.ts';
@@ -15,9 +16,10 @@ interface Setting {
   readonly baseUrl: '' | '/dav';
   readonly hasAccount: boolean;
   readonly isProxied: boolean;
+  readonly writeMode: WriteMode;
 }
 
-const PLAIN: Setting = { baseUrl: '', hasAccount: false, isProxied: false };
+const PLAIN: Setting = { baseUrl: '', hasAccount: false, isProxied: false, writeMode: 'back' };
 /** Every way to serve is tried on the grid that answers at once, each option on the real one (half a minute a run). */
 const settingsOn: ReadonlyArray<readonly [ServedGrid, readonly Setting[]]> = [
   [
@@ -28,7 +30,9 @@ const settingsOn: ReadonlyArray<readonly [ServedGrid, readonly Setting[]]> = [
       { ...PLAIN, baseUrl: '/dav' },
       { ...PLAIN, baseUrl: '/dav', hasAccount: true },
       { ...PLAIN, isProxied: true },
-      { baseUrl: '/dav', hasAccount: true, isProxied: true },
+      { ...PLAIN, baseUrl: '/dav', hasAccount: true, isProxied: true },
+      { ...PLAIN, writeMode: 'through' },
+      { ...PLAIN, baseUrl: '/dav', hasAccount: true, writeMode: 'through' },
     ],
   ],
   [
@@ -37,8 +41,9 @@ const settingsOn: ReadonlyArray<readonly [ServedGrid, readonly Setting[]]> = [
   ],
 ];
 
-function nameOf({ baseUrl, hasAccount, isProxied }: Setting): string {
-  return `under ${baseUrl}/ ${hasAccount ? 'with' : 'without'} an account${isProxied ? ', behind nginx' : ''}`;
+function nameOf({ baseUrl, hasAccount, isProxied, writeMode }: Setting): string {
+  const proxy = isProxied ? ', behind nginx' : '';
+  return `under ${baseUrl}/ ${hasAccount ? 'with' : 'without'} an account${proxy}, written ${writeMode}`;
 }
 
 for (const [grid, settings] of settingsOn) {
@@ -58,11 +63,12 @@ for (const [grid, settings] of settingsOn) {
     });
 
     for (const setting of settings) {
-      const { baseUrl, hasAccount, isProxied } = setting;
+      const { baseUrl, hasAccount, isProxied, writeMode } = setting;
       const skip = isProxied && toolSkip('nginx', 'nginx-light');
       test(`passes all of it ${nameOf(setting)}`, { skip, timeout: 600_000 }, async () => {
         await using root = await temporaryFolder();
         await using server = await startServer({
+          writeMode,
           args: [
             ...(await running.newRoot(root.path)),
             ...(baseUrl === '' ? [] : ['--baseurl', baseUrl]),
@@ -74,6 +80,7 @@ for (const [grid, settings] of settingsOn) {
         const credentials = hasAccount ? [ACCOUNT.name, ACCOUNT.password] : [];
         const { verdict, output } = await runClient('litmus.sh', proxy?.url ?? server.url, credentials);
         assert.equal(verdict, ALL, output);
+        await server.flush();
         assert.doesNotMatch(server.stderr(), / (error|fatal): /);
       });
     }

@@ -41,7 +41,7 @@ async function setUp(): Promise<Scene> {
     gateway,
     args,
     home,
-    serve: () => startServer({ home, args }),
+    serve: () => startServer({ home, args, writeMode: 'through' }),
     startGatewayAgain: () => startGatewayProcess({ dataDir, port: Number(new URL(gateway.url).port) }),
     async [Symbol.asyncDispose]() {
       await gateway[Symbol.asyncDispose]();

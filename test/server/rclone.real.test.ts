@@ -100,7 +100,8 @@ describe('rclone with a tree of real files', { skip: rcloneSkip() }, () => {
     test(`copies, compares, moves and removes it on ${grid.name}`, options, async (t) => {
       await using folder = await temporaryFolder();
       await using running = await grid.start();
-      await using server = await startServer({ args: await running.newRoot(folder.path) });
+      const args = await running.newRoot(folder.path);
+      await using server = await startServer({ args });
       await using client = new DavClient(server.url);
       const local = folder.file('tree');
       const { files, bytes, depths } = await copyRealTree(local);
@@ -113,6 +114,11 @@ describe('rclone with a tree of real files', { skip: rcloneSkip() }, () => {
 
       await step('copy', () => rclone(server, 'copy', local, 'dav:tree'));
       await step('check --download', () => compare(server, local, 'dav:tree', files));
+      await step('flush', () => server.flush());
+      if (running.nodeUrl !== undefined) {
+        await using other = await startServer({ args, writeMode: 'through' });
+        await step('check --download from the grid', () => compare(other, local, 'dav:tree', files));
+      }
       await step('move of the tree', () => rclone(server, 'move', 'dav:tree', 'dav:a/moved tree'));
       assert.deepEqual(await client.list('/'), ['/a/']);
       await step('check --download', () => compare(server, local, 'dav:a/moved tree', files));
@@ -135,6 +141,7 @@ describe('rclone with a tree of real files', { skip: rcloneSkip() }, () => {
       await rclone(server, 'purge', 'dav:b');
       await rclone(server, 'purge', 'dav:c');
       assert.deepEqual(await client.list('/'), []);
+      await step('flush', () => server.flush());
       t.diagnostic(`peak memory of the server: ${Math.round((await server.peakBytes()) / 2 ** 20)} MiB`);
       assert.doesNotMatch(server.stderr(), / (error|fatal): /);
     });
@@ -156,6 +163,7 @@ describe("rclone's webdav backend", { skip: rcloneSkip() }, () => {
         t.diagnostic(line);
       }
       assert.match(output, /^PASS \d{2,} FAIL 0$/m, output);
+      await server.flush();
       assert.doesNotMatch(server.stderr(), / (error|fatal): /);
     });
   }

@@ -178,6 +178,7 @@ export async function readScene(
   const root = await newRootOn(proxy.url, folder.path);
   const cache = cacheDir ?? folder.file('cache');
   const server = await startServer({
+    writeMode: 'through', // what was written is not kept: every first read asks the gateway
     args: [
       ...root,
       '--cache-dir',

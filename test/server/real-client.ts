@@ -68,6 +68,7 @@ export function carryClient(script: string): void {
       t.diagnostic(`${verdict}${/^unmet wishes \d+$/m.exec(output)?.[0] ?? ''}`);
       assert.match(verdict, /^PASS [1-9]\d* FAIL 0$/, output);
       assert.equal(code, 0, output);
+      await server.flush();
       assert.doesNotMatch(server.stderr(), / (error|fatal): /);
     });
   }

@@ -129,6 +129,7 @@ describe('a start without a grid', () => {
       await using server = await startServer({ args });
       await using client = new DavClient(server.url);
       assert.equal(await client.put('/kept', 'from before'), 201);
+      await server.flush();
     }
     await using server = await startServer({ args: [...args, '--grid-retries', '0'] });
     await using client = new DavClient(server.url);

@@ -1,20 +1,22 @@
 // The compiled program as a process of its own, as a user starts it: for tests that kill it, starve it, or ask it
 // from outside.
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-
-const program = fileURLToPath(new URL('../../src/bin.cjs', import.meta.url));
+import type { WriteMode } from '../../src/config-writes.ts';
+import { bin, run } from '../cli/run.ts';
 
 export interface ServerOptions {
   /** Home of settings, data and cache: the same again goes on with the same files. Absent: a temporary one. */
   readonly home?: string;
   /** Further options of `serve`. */
   readonly args?: readonly string[];
+  /** Absent: what the program does by itself. */
+  readonly writeMode?: WriteMode | undefined;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -29,23 +31,25 @@ export interface ServerProcess extends AsyncDisposable {
   kill(signal: NodeJS.Signals): Promise<number | null>;
   /** Peak resident memory so far, in bytes. */
   peakBytes(): Promise<number>;
+  /** Resolves when the grid has everything (`flush --wait` ended with 0). */
+  flush(): Promise<void>;
 }
 
 /** Starts `serve` on a free port of 127.0.0.1 and waits until it listens. Disposing kills it. */
 export async function startServer(options: ServerOptions = {}): Promise<ServerProcess> {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'tahoe-webdav-test-')));
   const args = ['serve', '--addr', '127.0.0.1:0', ...(options.args ?? [])];
-  const child = spawn(process.execPath, [program, ...args], {
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, 'config'),
+    XDG_DATA_HOME: join(home, 'data'),
+    XDG_STATE_HOME: join(home, 'state'),
+    ...options.env,
+  };
+  const child = spawn(process.execPath, [bin, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      PATH: process.env['PATH'],
-      HOME: home,
-      XDG_CONFIG_HOME: join(home, 'config'),
-      XDG_DATA_HOME: join(home, 'data'),
-      XDG_STATE_HOME: join(home, 'state'),
-      ...(process.env['TEST_WRITE_MODE'] && { TAHOE_WEBDAV_WRITE_MODE: process.env['TEST_WRITE_MODE'] }),
-      ...options.env,
-    },
+    env: { ...env, ...(options.writeMode && { TAHOE_WEBDAV_WRITE_MODE: options.writeMode }) },
   });
   let stderr = '';
   child.stderr.on('data', (bytes: Buffer) => {
@@ -76,6 +80,10 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
       const status = await readFile(`/proc/${pid}/status`, 'utf8');
       return Number(/VmHWM:\s*(\d+)/.exec(status)?.[1]) * 1024;
     },
+    flush: async () => {
+      const { code, stdout, stderr: said } = await run(bin, ['flush', '--wait', ...cacheDirOf(args)], env);
+      assert.equal(code, 0, stdout + said);
+    },
     [Symbol.asyncDispose]: async () => {
       await kill('SIGKILL');
       if (options.home === undefined) {
@@ -97,4 +105,9 @@ async function listeningUrl(child: ChildProcess): Promise<string | undefined> {
     }
   }
   return undefined;
+}
+
+function cacheDirOf(args: readonly string[]): readonly string[] {
+  const at = args.indexOf('--cache-dir');
+  return at === -1 ? [] : args.slice(at, at + 2);
 }

@@ -14,13 +14,13 @@ import { type ServerProcess, startServer } from './server-process.ts';
 
 const CONTENT = Buffer.alloc(4 << 20, 'bytes that pass through. ');
 
-/** A server whose node is seen through a proxy, for `use`. */
+/** A server that writes through to a node that is seen through a proxy, for `use`. */
 async function withProxy(use: (server: ServerProcess, proxy: FaultyProxy) => Promise<void>): Promise<void> {
   await using folder = await temporaryFolder();
   await using gateway = await startGatewayProcess();
   await using proxy = await startFaultyProxy(gateway.url);
   const args = [...(await newRootOn(proxy.url, folder.path)), '--net-timeout', '2s'];
-  await using server = await startServer({ args });
+  await using server = await startServer({ args, writeMode: 'through' });
   await use(server, proxy);
 }
 
@@ -70,29 +70,31 @@ describe('streaming', () => {
     });
   });
 
-  test('keeps others writing while uploads stall', async () => {
-    await using server = await startServer();
-    const stalled = Array.from({ length: 10 }, (_, i) => {
-      const put = openRequest(`${server.url}stalled-${i}`, {
-        method: 'PUT',
-        headers: { 'content-length': CONTENT.length },
+  for (const writeMode of ['back', 'through'] as const) {
+    test(`keeps others writing while uploads stall, written ${writeMode}`, async () => {
+      await using server = await startServer({ writeMode });
+      const stalled = Array.from({ length: 10 }, (_, i) => {
+        const put = openRequest(`${server.url}stalled-${i}`, {
+          method: 'PUT',
+          headers: { 'content-length': CONTENT.length },
+        });
+        put.on('error', () => undefined); // cut off at the end of the test
+        put.write(CONTENT.subarray(0, 1 << 20));
+        return put;
       });
-      put.on('error', () => undefined); // cut off at the end of the test
-      put.write(CONTENT.subarray(0, 1 << 20));
-      return put;
+      await delay(500); // until they hold what they can get hold of
+      for (const [method, name, body] of [
+        ['PUT', 'small', CONTENT.subarray(0, 3_000)],
+        ['PUT', 'smaller', Buffer.from('x')],
+        ['MKCOL', 'collection', null],
+      ] as const) {
+        const answer = await request(server.url + name, { method, body, headersTimeout: 20_000 });
+        assert.equal(answer.statusCode, 201);
+        await answer.body.dump();
+      }
+      for (const put of stalled) {
+        put.destroy();
+      }
     });
-    await delay(500); // until they hold what they can get hold of
-    for (const [method, name, body] of [
-      ['PUT', 'small', CONTENT.subarray(0, 3_000)],
-      ['PUT', 'smaller', Buffer.from('x')],
-      ['MKCOL', 'collection', null],
-    ] as const) {
-      const answer = await request(server.url + name, { method, body, headersTimeout: 20_000 });
-      assert.equal(answer.statusCode, 201);
-      await answer.body.dump();
-    }
-    for (const put of stalled) {
-      put.destroy();
-    }
-  });
+  }
 });

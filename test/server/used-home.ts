@@ -30,6 +30,7 @@ export class UsedHome implements AsyncDisposable {
       await using server = await home.start();
       await using client = new DavClient(server.url);
       assert.equal(await client.put('/kept', LARGE), 201);
+      await server.flush();
       await assertReads(client, '/kept');
       assert.equal(await server.kill(end), end === 'SIGTERM' ? 0 : null);
     }
