@@ -12,9 +12,13 @@ import { makeTree } from '../inode/make-tree.ts';
 import { TreeModel } from '../model/tree-model.ts';
 import { applyToModel, dumpTree } from './changes.ts';
 import { type KillPoint, showPoint } from './kill-points.ts';
+import { seededRandom } from './load.ts';
 import type { Scene } from './scenes.ts';
 import { Died, WriteBackProcess } from './write-back-process.ts';
 import type { Step, WorldPlace } from './write-back-steps.ts';
+
+/** What only looks, and what is only a cache, loses nothing whenever it ends: a kill there is one between its neighbours. */
+const READS = ['grid check', 'grid list', 'commit +listing'];
 
 type Dump = Readonly<Record<string, string>>;
 
@@ -22,6 +26,44 @@ export interface Played {
   readonly wasKilled: boolean;
   /** The names of the calls that were passed, where nothing was to be killed. */
   readonly passed: readonly string[];
+}
+
+export interface KillOptions {
+  readonly isSoleWriter: boolean;
+  /** How many points at most, taken by chance. */
+  readonly count: number;
+  readonly seed: number;
+  /** Every other time it is killed again, at a point by chance, while it goes on after the first kill. */
+  readonly isTwice?: boolean;
+}
+
+/** How many kills there were. Rejects with all that was found. */
+export async function killAtPoints(scene: Scene, options: KillOptions): Promise<number> {
+  const { isSoleWriter, count, seed, isTwice } = options;
+  const random = seededRandom(seed);
+  await using stage = await Stage.open();
+  const points = [...(await stage.pointsOf(scene, isSoleWriter))];
+  const chosen = count >= points.length ? points : shuffled(points, random).slice(0, count);
+  const faults: string[] = [];
+  for (const [index, point] of chosen.entries()) {
+    const second = isTwice && index % 2 === 1 ? points[Math.floor(random() * points.length)] : undefined;
+    try {
+      await stage.play(scene, isSoleWriter, point, second && { ...second, nth: 1 });
+    } catch (error) {
+      faults.push(messageOf(error));
+      await stage.renew();
+    }
+  }
+  assert.deepEqual(faults, [], `seed ${seed}`);
+  assert.ok(stage.kills >= chosen.length / 2, `${stage.kills} kills at ${chosen.length} points`);
+  return stage.kills;
+}
+
+function shuffled<T>(list: readonly T[], random: () => number): T[] {
+  return list
+    .map((one) => ({ one, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
 }
 
 /** A grid that outlives the kills, and one process at a time in front of it. */
@@ -55,6 +97,9 @@ export class Stage implements AsyncDisposable {
     return passed.flatMap((call): readonly KillPoint[] => {
       const nth = (counts.get(call) ?? 0) + 1;
       counts.set(call, nth);
+      if (READS.some((read) => call.startsWith(read))) {
+        return [];
+      }
       return [
         { call, nth, when: 'before' },
         { call, nth, when: 'after' },
@@ -77,6 +122,12 @@ export class Stage implements AsyncDisposable {
     } finally {
       await rm(cacheDir, { recursive: true, force: true });
     }
+  }
+
+  /** After a failure. */
+  async renew(): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+    this.#process = new WriteBackProcess();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
