@@ -121,11 +121,21 @@ export class DirInode implements DirnodePort, Savable {
     this.#isLocal = false;
     this.#writeCap = caps.writeCap;
     this.#readCap = caps.readCap;
-    const linked = new Map<string, Child>();
-    for (const [name, want] of children) {
-      linked.set(name, linkedNow(want, undefined, this.#context.clock));
-    }
-    this.#keep({ ...caps, children: linked }, undefined, true);
+    this.#keep({ ...caps, children: this.#linked(children) }, undefined, true);
+  }
+
+  /** Writes down what is at hand once it has landed with these children; until then nobody reads that. */
+  async saveLanding(children: ReadonlyMap<string, WantedChild>): Promise<void> {
+    const listing = { children: this.#linked(children), label: undefined, hasWriteCaps: true };
+    this.#saved = await this.#context.listings?.save(this.dirId, listing, this.#saved);
+  }
+
+  #linked(children: ReadonlyMap<string, WantedChild>): ReadonlyMap<string, Child> {
+    const nowOf = ([name, want]: readonly [string, WantedChild]): [string, Child] => [
+      name,
+      linkedNow(want, undefined, this.#context.clock),
+    ];
+    return new Map([...children].map(nowOf));
   }
 
   /** Another way to this directory was walked; a write cap found there serves all reads and writes from now on. */

@@ -59,6 +59,9 @@ export async function writeEdits(
   const outcomes = await Promise.all(sent.map((one) => writeOne(dir, one)));
   const stands = outcomes.filter(({ error }) => error === undefined);
   const done = stands.map(({ one }) => one);
+  if (done.length > 0) {
+    await dir.save(); // before the edits go: a later process may have to show this listing while the grid is away
+  }
   const records = folds?.folding(stands.flatMap((outcome) => foldOf(pending, outcome)));
   await pending.commit(
     done.flatMap((one) => folded(pending, one)),

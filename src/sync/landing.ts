@@ -34,6 +34,7 @@ export async function landDirectory(
   const writeCap = await grid.makeDirectory(children);
   const readCap = readOnlyText(parseCap(writeCap));
   const caps = { writeCap, readCap, atMs: clock.now() };
+  await dir.saveLanding(children); // before the edits go: a later process may have to show it while the grid is away
   const updates = ready.flatMap(({ edit, child }): readonly PendingUpdate[] => {
     const now = pending.get(edit);
     if (now === undefined) {
