@@ -1,6 +1,7 @@
 // Makes the changes of a scene, on a tree and on the plain model, and dumps a tree as the model does.
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { hasCode } from '../../src/base/errors.ts';
 import type { Tree } from '../../src/inode/tree.ts';
 import { startSha256 } from '../../src/seal/hash.ts';
 import { at } from '../inode/make-tree.ts';
@@ -52,6 +53,9 @@ function setProperty(model: TreeModel, path: string, value: string): string {
   return 'done';
 }
 
+/** For a content that can't be read just now, since it is on the grid alone. */
+export const UNREAD = '?';
+
 /** The whole tree as the model dumps it. */
 export async function dumpTree(tree: Tree, path = ''): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
@@ -62,13 +66,24 @@ export async function dumpTree(tree: Tree, path = ''): Promise<Record<string, st
       found[`${childPath}/`] = '';
       Object.assign(found, await dumpTree(tree, childPath));
     } else {
-      const file = await tree.open(at(childPath));
-      const bytes = await buffer(await file.read({ start: 0, end: file.resource.sizeBytes }));
-      const [title] = file.resource.deadProperties.map(({ xml }) => /<title[^>]*>(.*)<\/title>/.exec(xml)?.[1]);
-      found[childPath] = shown(bytes.toString(), title ?? '');
+      found[childPath] = await readShown(tree, childPath);
     }
   }
   return found;
+}
+
+async function readShown(tree: Tree, path: string): Promise<string> {
+  try {
+    const file = await tree.open(at(path));
+    const bytes = await buffer(await file.read({ start: 0, end: file.resource.sizeBytes }));
+    const [title] = file.resource.deadProperties.map(({ xml }) => /<title[^>]*>(.*)<\/title>/.exec(xml)?.[1]);
+    return shown(bytes.toString(), title ?? '');
+  } catch (error) {
+    if (hasCode(error, 'unavailable')) {
+      return UNREAD;
+    }
+    throw error;
+  }
 }
 
 /** Whole where it is short, else its beginning, length and hash. */

@@ -87,7 +87,9 @@ export function killingStore(store: MetaStore, points: KillPoints): MetaStore {
 }
 
 function kindsOf(changes: readonly RecordChange[]): string {
-  const kinds = changes.map(({ key, value }) => (value === undefined ? '-' : '+') + (key.split('/')[0] ?? ''));
+  const kinds = changes.map(
+    ({ key, value }) => (value === undefined ? '-' : '+') + (key.split('/')[0] ?? ''),
+  );
   return [...new Set(kinds)].sort().join(' ');
 }
 

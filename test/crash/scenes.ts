@@ -9,7 +9,10 @@ export interface Scene {
   readonly steps: readonly Step[];
 }
 
-const put = (path: string, content = `content of ${path} that is put, over 55 bytes, so no literal`): Change => ({
+const put = (
+  path: string,
+  content = `content of ${path} that is put, over 55 bytes, so no literal`,
+): Change => ({
   op: 'put',
   path,
   content,
@@ -28,7 +31,8 @@ const during = (call: string, change: Change, when: 'before' | 'after' = 'before
 const flush: Step = { op: 'flush' };
 const evict: Step = { op: 'evict' };
 const big = (path: string): Change => put(path, `content of ${path} ${'x'.repeat(300_000)}`);
-const again = (path: string): Change => put(path, `newer content of ${path}, which is longer than a literal cap`);
+const again = (path: string): Change =>
+  put(path, `newer content of ${path}, which is longer than a literal cap`);
 
 export const SCENES: readonly Scene[] = [
   {
@@ -59,7 +63,17 @@ export const SCENES: readonly Scene[] = [
   {
     name: 'MKCOL and trees that are made here',
     setup: [],
-    steps: [mkdir('/d'), mkdir('/d/e'), put('/d/e/f'), mkdir('/d/empty'), put('/d/g'), flush, put('/d/e/h'), flush, evict],
+    steps: [
+      mkdir('/d'),
+      mkdir('/d/e'),
+      put('/d/e/f'),
+      mkdir('/d/empty'),
+      put('/d/g'),
+      flush,
+      put('/d/e/h'),
+      flush,
+      evict,
+    ],
   },
   {
     name: 'MOVE of what is not on the grid',
@@ -78,12 +92,32 @@ export const SCENES: readonly Scene[] = [
   {
     name: 'MOVE of what is on the grid, across directories',
     setup: [mkdir('/s'), mkdir('/t'), put('/s/f'), mkdir('/s/d'), put('/s/d/a'), put('/s/g')],
-    steps: [move('/s/f', '/t/f'), move('/s/d', '/t/d'), put('/t/d/b'), flush, move('/s/g', '/g'), move('/t/d', '/d'), flush, evict],
+    steps: [
+      move('/s/f', '/t/f'),
+      move('/s/d', '/t/d'),
+      put('/t/d/b'),
+      flush,
+      move('/s/g', '/g'),
+      move('/t/d', '/d'),
+      flush,
+      evict,
+    ],
   },
   {
     name: 'MOVE over what stands there',
     setup: [put('/a'), put('/b', 'b'), mkdir('/d'), put('/d/x'), mkdir('/e'), put('/e/y')],
-    steps: [move('/a', '/b'), move('/d', '/e'), put('/c'), move('/c', '/b'), flush, mkdir('/n'), put('/n/z'), move('/n', '/e'), flush, evict],
+    steps: [
+      move('/a', '/b'),
+      move('/d', '/e'),
+      put('/c'),
+      move('/c', '/b'),
+      flush,
+      mkdir('/n'),
+      put('/n/z'),
+      move('/n', '/e'),
+      flush,
+      evict,
+    ],
   },
   {
     name: 'MOVE that swaps two names',
@@ -93,12 +127,33 @@ export const SCENES: readonly Scene[] = [
   {
     name: 'COPY of files and trees',
     setup: [mkdir('/d'), put('/d/f'), mkdir('/d/e'), put('/d/e/g')],
-    steps: [copy('/d/f', '/f'), put('/d/e/h'), copy('/d', '/c'), flush, copy('/c', '/d/c'), remove('/c'), flush, evict],
+    steps: [
+      copy('/d/f', '/f'),
+      put('/d/e/h'),
+      copy('/d', '/c'),
+      flush,
+      copy('/c', '/d/c'),
+      remove('/c'),
+      flush,
+      evict,
+    ],
   },
   {
     name: 'DELETE of what is on the grid, and of what is not',
     setup: [put('/a'), mkdir('/d'), put('/d/f'), mkdir('/e'), put('/e/g')],
-    steps: [remove('/a'), put('/b'), remove('/b'), put('/d/h'), remove('/d'), flush, remove('/e/g'), put('/e/g'), remove('/e'), flush, evict],
+    steps: [
+      remove('/a'),
+      put('/b'),
+      remove('/b'),
+      put('/d/h'),
+      remove('/d'),
+      flush,
+      remove('/e/g'),
+      put('/e/g'),
+      remove('/e'),
+      flush,
+      evict,
+    ],
   },
   {
     name: 'DELETE of what is just being sent',
@@ -142,7 +197,16 @@ export const SCENES: readonly Scene[] = [
   {
     name: 'PROPPATCH',
     setup: [put('/a'), mkdir('/d')],
-    steps: [set('/a', 'one'), put('/b'), set('/b', 'two'), flush, set('/b', 'three'), move('/b', '/d/b'), flush, evict],
+    steps: [
+      set('/a', 'one'),
+      put('/b'),
+      set('/b', 'two'),
+      flush,
+      set('/b', 'three'),
+      move('/b', '/d/b'),
+      flush,
+      evict,
+    ],
   },
   {
     name: 'saves by a temporary file and two renames',

@@ -1,10 +1,11 @@
 // The parts of a server that writes back, in a process that ends itself at a given point. It is told over IPC what to
 // do, one message after the other, and answers each.
-import { Closers } from '../../src/closers.ts';
+
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLogger, type Logger } from '../../src/base/log.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
+import { Closers } from '../../src/closers.ts';
 import { loadServeConfig } from '../../src/config.ts';
 import { DirtyStore } from '../../src/dirty/dirty-store.ts';
 import { systemDisk } from '../../src/dirty/disk.ts';
@@ -17,15 +18,15 @@ import { GridTree } from '../../src/inode/grid-tree.ts';
 import { ListingStore } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
 import { openRootFolder } from '../../src/meta/root-folder.ts';
-import { makeBodyKeeper, makeSyncer } from '../../src/open-write-back.ts';
+import { makeSyncing, type WriteBack } from '../../src/open-write-back.ts';
 import { randomFraction, randomId } from '../../src/seal/random.ts';
-import { BackControl } from '../../src/sync/back-control.ts';
-import { ThroughControl } from '../../src/sync/through-control.ts';
+import type { SyncControl } from '../../src/sync/sync-control.ts';
 import { parseCap, readOnlyText, storageIndexOf } from '../../src/tahoe/caps.ts';
 import { HttpGrid } from '../../src/tahoe/http-grid.ts';
 import { LimitedGrid } from '../../src/tahoe/limited-grid.ts';
 import { RetryingGrid } from '../../src/tahoe/retrying-grid.ts';
 import { sealedWriteCaps, writersSecrets } from '../../src/writers-secrets.ts';
+import { awayGrid } from './away-grid.ts';
 import { apply, dumpTree } from './changes.ts';
 import { type KillPoint, KillPoints, killingDisk, killingGrid, killingStore } from './kill-points.ts';
 import type { Change, Order, Reply, Step, WorldPlace } from './write-back-steps.ts';
@@ -42,11 +43,12 @@ const fastClock: Clock = {
 
 class World {
   readonly points = new KillPoints();
+  isGridAway = false;
   readonly #closers = new Closers();
   readonly #lines: string[] = [];
   readonly #log: Logger = createLogger('debug', 'text', (line) => this.#lines.push(line));
   #tree!: GridTree;
-  #control!: BackControl;
+  #control!: SyncControl;
   #bodies!: DirtyStore;
   #background: Promise<unknown> = Promise.resolve();
 
@@ -69,8 +71,15 @@ class World {
     );
     const node = new HttpGrid({ nodeUrl, maxConnections: 10, netTimeoutMs: 30_000, log, clock: systemClock });
     closers.add(() => node.close());
-    const killing = killingGrid(node, this.points);
-    const grid = new RetryingGrid(new LimitedGrid(killing, 10), { retries: 3, clock, random: randomFraction });
+    const killing = killingGrid(
+      awayGrid(node, () => this.isGridAway),
+      this.points,
+    );
+    const grid = new RetryingGrid(new LimitedGrid(killing, 10), {
+      retries: 3,
+      clock,
+      random: randomFraction,
+    });
     const root = parseCap(rootCap);
     const opened = await openRootFolder({
       cacheDir,
@@ -113,12 +122,13 @@ class World {
       disk: killingDisk(systemDisk, this.points),
     });
     closers.add(() => bodies.close());
-    const writeBack = {
+    const writeBack: WriteBack = {
       pending: await PendingEdits.open(records),
       landed: await Landed.open(records),
       stands: await Stands.open(records),
       bodies,
       newId: randomId,
+      makeRoomBy: () => undefined,
     };
     const tree = new GridTree({
       grid,
@@ -140,24 +150,13 @@ class World {
       local: writeBack,
     });
     closers.add(() => tree.stop());
-    const parts = { log, clock, grid, tree, records, cache, writeBack };
-    const syncer = makeSyncer(config, parts);
-    closers.add(() => syncer.stop());
-    const keeper = makeBodyKeeper(parts, syncer, writeRefusal === undefined);
-    closers.add(() => keeper.stop());
-    const through = new ThroughControl({ askGrid: async () => undefined, writeRefusal: undefined, clock });
-    this.#control = new BackControl({
-      ...writeBack,
-      syncer,
-      trash: through,
-      clock,
-      maxDirtyBytes: undefined,
-      writeRefusal: () => writeRefusal?.message,
-    });
+    const parts = { log, clock, grid, tree, opened: { ...opened, local }, records, cache, writeBack };
+    const syncing = makeSyncing(config, parts);
+    closers.add(() => syncing.stop());
+    this.#control = syncing.control;
     this.#tree = tree;
     this.#bodies = bodies;
-    syncer.start();
-    this.#background = Promise.all([keeper.start(), tree.recover()]);
+    this.#background = Promise.all([syncing.start(), tree.recover()]);
     this.#background.catch((error: unknown) => log.error({ err: error }, 'the start failed'));
   }
 
@@ -204,8 +203,9 @@ class World {
     }
   }
 
-  /** Resolves when no bytes of files lie here alone. */
+  /** Resolves when no bytes of files lie here alone, the trash being emptied. */
   async #evict(): Promise<void> {
+    await this.#control.purge(0);
     for (let tries = 0; this.#bodies.ids().length > 0; tries += 1) {
       if (tries > 500) {
         throw new Error(`files stay in dirty: ${this.#bodies.ids()}`);
@@ -237,6 +237,7 @@ async function obey(order: Order): Promise<unknown> {
   switch (order.order) {
     case 'open':
       world = new World();
+      world.isGridAway = order.isGridAway ?? false;
       if (order.point) {
         world.points.arm(order.point);
       }
@@ -249,6 +250,9 @@ async function obey(order: Order): Promise<unknown> {
       return await world.dump();
     case 'passed':
       return world.points.passed;
+    case 'grid-back':
+      world.isGridAway = false;
+      return undefined;
     case 'close':
       return await world.close();
   }

@@ -14,7 +14,10 @@ export class WriteBackProcess implements AsyncDisposable {
   readonly #exited: Promise<unknown>;
 
   constructor() {
-    this.#child = fork(program, { execArgv: ['--enable-source-maps'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#child = fork(program, {
+      execArgv: ['--enable-source-maps'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.#exited = once(this.#child, 'exit');
   }
 

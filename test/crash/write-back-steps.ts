@@ -28,13 +28,17 @@ export type Step =
     };
 
 export type Order =
-  | { readonly order: 'open'; readonly place: WorldPlace; readonly point?: KillPoint | undefined }
+  | {
+      readonly order: 'open';
+      readonly place: WorldPlace;
+      readonly point?: KillPoint | undefined;
+      readonly isGridAway?: boolean;
+    }
   | { readonly order: 'arm'; readonly point: KillPoint | undefined }
   | { readonly order: 'step'; readonly step: Step }
-  | { readonly order: 'dump' | 'passed' | 'close' };
+  | { readonly order: 'dump' | 'passed' | 'grid-back' | 'close' };
 
 export interface Reply {
   readonly value?: unknown;
   readonly error?: string;
 }
-
