@@ -187,15 +187,17 @@ export class DirtyStore {
    */
   async setLost(ids: readonly string[]): Promise<void> {
     const lost = join(this.#o.folder, 'lost');
+    let isAnyMoved = false;
     for (const id of ids) {
       if (await this.isFinished(id)) {
         await moveToLost(this.#pathOf(id), lost, id, this.#o.clock.now());
         this.#forget(id);
+        isAnyMoved = true;
       } else {
         await this.remove([id]);
       }
     }
-    if (ids.length > 0) {
+    if (isAnyMoved) {
       await syncMoves(lost, this.#folder);
     }
     await sweepLost(lost, this.#o.clock.now());

@@ -52,7 +52,10 @@ type StoreName = 'local' | 'shared';
 
 /** SQLite makes a log and a -shm file for each of three stores. */
 const START_NEEDS_BYTES: number = 1024 * 1024;
-const NEEDED_KINDS = { local: ['mount', 'pin', 'edit', 'pending', 'landed', 'stand'], shared: ['lock'] } as const;
+const NEEDED_KINDS = {
+  local: ['mount', 'pin', 'edit', 'pending', 'landed', 'stand'],
+  shared: ['lock'],
+} as const;
 
 /**
  * `unavailable` where another process has the folder, `corrupt` where changes would be lost by going on, or a newer

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { request } from 'undici';
 import { killGateway, killServer } from './kill.ts';
+import { killWriteBack } from './kill-write-back.ts';
 
 const KILLS = 50;
 
@@ -17,6 +18,12 @@ describe('kill -9 at fifty random moments', () => {
       assert.ok(answered > KILLS, 'the load did next to nothing');
     });
   }
+
+  test('of a server that writes back', { timeout: 600_000 }, async (t) => {
+    const { answered } = await killWriteBack(60, Date.now() % 1_000_000);
+    t.diagnostic(`60 kills, ${answered} answered changes, all there and on the grid`);
+    assert.ok(answered > 60, 'the load did next to nothing');
+  });
 
   test('of the gateway behind a living server', { timeout: 900_000 }, async (t) => {
     const { answered } = await killGateway(KILLS, Date.now() % 1_000_000, async (nodeUrl, folder) => {

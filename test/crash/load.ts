@@ -51,6 +51,14 @@ export class Worker {
     }
   }
 
+  /** Takes what is found for what is there from now on: after `faults` found none, a doubt is one no longer. */
+  async settle(look: (path: string) => Promise<string | undefined>): Promise<void> {
+    for (const path of [...this.#open.keys()]) {
+      this.#known.set(path, await look(path));
+      this.#open.delete(path);
+    }
+  }
+
   /** Lines about what is not as it must be. `look` gives the content, or undefined. */
   async faults(look: (path: string) => Promise<string | undefined>): Promise<string[]> {
     const faults: string[] = [];
@@ -96,6 +104,62 @@ export class Worker {
     return `${this.#folder}/${this.#prefix}${Math.floor(this.#random() * FILES)}`;
   }
 }
+
+/** Changes the same few names as others do: what is there then is whole, as somebody has put it. */
+export class Crowd {
+  readonly #client: DavClient;
+  readonly #folder: string;
+  readonly #random: () => number;
+  readonly #put = new Set<string>();
+
+  constructor(client: DavClient, folder: string, random: () => number) {
+    this.#client = client;
+    this.#folder = folder;
+    this.#random = random;
+  }
+
+  /** `count` clients at once, until the server is gone. */
+  async run(count: number): Promise<void> {
+    await Promise.all(Array.from({ length: count }, (_, who) => this.#runOne(who)));
+  }
+
+  async faults(look: (path: string) => Promise<string | undefined>): Promise<string[]> {
+    const faults: string[] = [];
+    for (let name = 0; name < CROWD_FILES; name += 1) {
+      const found = await look(`${this.#folder}/${name}`);
+      if (found !== undefined && !this.#put.has(found)) {
+        faults.push(`${this.#folder}/${name} is ${show(found)}, which nobody has put`);
+      }
+    }
+    return faults;
+  }
+
+  async #runOne(who: number): Promise<void> {
+    for (let count = 0; ; count += 1) {
+      const path = this.#path();
+      const kind = this.#random();
+      try {
+        if (kind < 0.6) {
+          const content = `${who} ${count} ${'y'.repeat(Math.floor(this.#random() ** 3 * 300_000))}`;
+          this.#put.add(content);
+          await this.#client.put(path, content);
+        } else if (kind < 0.75) {
+          await this.#client.remove(path);
+        } else {
+          await this.#client.transfer(kind < 0.9 ? 'MOVE' : 'COPY', path, this.#path());
+        }
+      } catch {
+        return;
+      }
+    }
+  }
+
+  #path(): string {
+    return `${this.#folder}/${Math.floor(this.#random() * CROWD_FILES)}`;
+  }
+}
+
+const CROWD_FILES = 3;
 
 function show(content: string | undefined): string {
   return content === undefined ? 'absent' : `${JSON.stringify(content.slice(0, 30))} (${content.length})`;

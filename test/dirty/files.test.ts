@@ -93,6 +93,17 @@ describe('DirtyStore.setLost', () => {
     await again.close();
   });
 
+  test('needs no folder for what nobody was answered for', async () => {
+    await using folder = await temporaryFolder();
+    const store = await makeDirty(folder.path);
+    const { id } = await put(store, bytesOf(B));
+    await truncate(join(folder.path, 'dirty', id), 70_000);
+    await store.setLost([id]);
+    assert.deepEqual(store.ids(), []);
+    assert.deepEqual(await readdir(folder.path), ['dirty']);
+    await store.close();
+  });
+
   test('does nothing where nothing is lost', async () => {
     await using folder = await temporaryFolder();
     const store = await makeDirty(folder.path);
