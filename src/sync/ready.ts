@@ -7,11 +7,6 @@ import type { PendingEdits } from '../edits/pending-edits.ts';
 import { landedAs } from '../inode/local-files.ts';
 import { isLocalText } from '../tahoe/caps.ts';
 
-export interface ReadyParts {
-  readonly pending: PendingEdits;
-  readonly landed: Landed;
-}
-
 /** The child by the grid's caps where they are known, else as it is. */
 export function landedChild(landed: Landed, want: WantedChild): WantedChild {
   return onGrid(landed, want) ?? want;
