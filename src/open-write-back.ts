@@ -13,6 +13,7 @@ import { Stands } from './edits/stands.ts';
 import type { GridTree, LocalParts } from './inode/grid-tree.ts';
 import type { CacheRoot } from './meta/cache-root.ts';
 import type { RootFolder } from './meta/root-folder.ts';
+import { hasDirtyFiles } from './meta/unsynced.ts';
 import { randomFraction, randomId } from './seal/random.ts';
 import { BackControl } from './sync/back-control.ts';
 import { BodyKeeper } from './sync/body-keeper.ts';
@@ -33,7 +34,7 @@ export interface WriteBack extends LocalParts {
 /** Frees so many bytes; false where there is nothing more. */
 type GiveUp = (bytes: number) => Promise<boolean>;
 
-/** Undefined where changes are written through, or where none can be made. */
+/** Undefined where changes are written through and none of an earlier run waits, or where none can be made. */
 export async function openWriteBack(
   config: Config,
   parts: AppParts & {
@@ -44,18 +45,26 @@ export async function openWriteBack(
   closers: Closers,
 ): Promise<WriteBack | undefined> {
   const { cacheRoot, records, cache, log, clock } = parts;
-  if (
-    config.writeMode === 'through' ||
-    cacheRoot.dirtyKey === undefined ||
-    cacheRoot.writerKey === undefined
-  ) {
+  const { dirtyKey, writerKey } = cacheRoot;
+  if (config.store === 'memory' || dirtyKey === undefined || writerKey === undefined) {
     return undefined;
+  }
+  const pending = await PendingEdits.open(records);
+  if (config.writeMode === 'through') {
+    if (pending.size === 0 && !(await hasDirtyFiles(cacheRoot.folder))) {
+      return undefined;
+    }
+    log.warn(
+      { changes: pending.size },
+      'changes that were answered earlier are not on the grid yet: they are brought there first, and until the next ' +
+        'start a write is answered when it is safe on this disk',
+    );
   }
   let giveUpMore: GiveUp = async () => false;
   const bodies = await DirtyStore.open({
     folder: cacheRoot.folder,
-    key: cacheRoot.dirtyKey,
-    manifestKey: cacheRoot.writerKey,
+    key: dirtyKey,
+    manifestKey: writerKey,
     isFsynced: config.isFsynced,
     maxBytes: config.maxDirtyBytes,
     minFreeBytes: config.cacheMinFreeBytes,
@@ -66,7 +75,7 @@ export async function openWriteBack(
   });
   closers.add(() => bodies.close());
   return {
-    pending: await PendingEdits.open(records),
+    pending,
     landed: await Landed.open(records),
     stands: await Stands.open(records),
     bodies,

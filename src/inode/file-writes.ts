@@ -69,12 +69,19 @@ export class FileWrites {
     const stored = await this.#parts.maker.file(body, file);
     const about = { sha256: stored.sha256, modifiedAtMs, contentType };
     let child: WantedChild | undefined;
-    const changed = await this.#parts.linker.link(place, options, (current) => {
-      const want = wantedFile(stored.result, about, current);
-      mayReplace(current, want);
-      child = want;
-      return want;
-    });
+    const changed = await this.#parts.linker
+      .link(place, options, (current) => {
+        const want = wantedFile(stored.result, about, current);
+        mayReplace(current, want);
+        child = want;
+        return want;
+      })
+      .catch(async (error: unknown) => {
+        if (!(error instanceof FsError && error.outcomeUnknown)) {
+          await this.#parts.maker.abandonFile(stored.result);
+        }
+        throw error;
+      });
     if (child === undefined) {
       throw internalError('a change was answered that was never decided');
     }

@@ -34,6 +34,8 @@ export interface Maker {
   admit(sizeBytes: number | undefined, signal: AbortSignal | undefined): Promise<void>;
   /** Takes a body to its end; gives the read cap. A body that fails leaves nothing. */
   file(body: Readable, about: NewFile): Promise<Stored<string>>;
+  /** The file was taken in, and will be linked nowhere. Rejects never. */
+  abandonFile(readCap: string): Promise<void>;
   /** Linked nowhere yet, with its children. */
   directory(children: ReadonlyMap<string, WantedChild>, signal?: AbortSignal): Promise<DirectoryCaps>;
   /** Directories that were made and will not be linked, by their write caps. */
@@ -55,6 +57,10 @@ export class GridMaker implements Maker {
 
   async file(body: Readable, about: NewFile): Promise<Stored<string>> {
     return await sendBody(body, about, (whole) => this.#upload(whole, about.signal));
+  }
+
+  async abandonFile(): Promise<void> {
+    // nothing leads to it: its shares end with their leases
   }
 
   async directory(children: ReadonlyMap<string, WantedChild>, signal?: AbortSignal): Promise<DirectoryCaps> {
@@ -95,6 +101,7 @@ export interface BodyStore {
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<{ readonly id: string; readonly sizeBytes: number; readonly sha256: string }>;
+  remove(ids: readonly string[]): Promise<void>;
 }
 
 export class LocalMaker implements Maker {
@@ -126,6 +133,13 @@ export class LocalMaker implements Maker {
       }),
     });
     return { result: localFileText(id, sizeBytes), sizeBytes, sha256 };
+  }
+
+  async abandonFile(readCap: string): Promise<void> {
+    const cap = parseOwnCap(readCap);
+    if (cap.kind === 'local-file') {
+      await this.#bodies.remove([cap.id]).catch(() => undefined); // the next start puts it away
+    }
   }
 
   async directory(children: ReadonlyMap<string, WantedChild>): Promise<DirectoryCaps> {

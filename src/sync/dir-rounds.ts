@@ -162,9 +162,8 @@ export class DirRounds {
   }
 
   async #writeDirectory(dir: DirInode, ready: readonly ReadyEdit[]): Promise<void> {
-    const { finder, state, keepOurs } = this.#parts;
+    const { finder, keepOurs } = this.#parts;
     const standing = await finder.find(dir);
-    state.answered();
     if (standing.kind === 'unlinked') {
       throw new FsError('not-found', 'the directory stands nowhere');
     }

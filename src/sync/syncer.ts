@@ -76,7 +76,8 @@ export class Syncer {
       this.wake();
     });
     const pace = new Pace(options.uploadBytesPerSecond, clock);
-    this.uploads = new Uploads({ ...options, pace, onChange });
+    const onAnswered = (): void => this.state.answered();
+    this.uploads = new Uploads({ ...options, pace, onAnswered, onChange });
     this.finder = new StandingFinder({ pending, stands, dirs, root, maxAgeMs: options.proofMaxAgeMs });
     this.#frozen = new Frozen({ tracks: this.tracks, uploads: this.uploads, landed });
     this.#keepOurs = new KeepOurs(options);

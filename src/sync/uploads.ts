@@ -30,6 +30,8 @@ export interface UploadsParts {
   readonly pace: Pace;
   /** How many at once; of small files twice as many. */
   readonly transfers: number;
+  /** The grid has taken one. */
+  readonly onAnswered: () => void;
   /** Something has come to its end. */
   readonly onChange: () => void;
 }
@@ -169,6 +171,7 @@ export class Uploads {
       await records.commit([landed.record(cap.text, caps)]);
       landed.note(cap.text, caps);
       this.#remember(ask, readCap);
+      this.#parts.onAnswered();
     } catch (error) {
       if (!hasCode(error, 'aborted') || !signal.aborted) {
         this.#failures.set(cap.id, error);
