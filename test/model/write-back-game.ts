@@ -67,7 +67,7 @@ export class Game {
     if (dice < 0.68) {
       await this.#together(this.#clients.batch(this.#model));
     } else if (dice < 0.9) {
-      const ms = Math.floor(10 ** (this.#random() * 5));
+      const ms = Math.floor(10 ** (this.#random() * 4.7));
       this.#tell(`${ms} ms pass`);
       await this.#clock.advance(ms);
     } else if (dice < 0.95) {

@@ -3,7 +3,7 @@
 import { describe, test } from 'node:test';
 import { Game } from './write-back-game.ts';
 
-const GAMES = Number(process.env['GAMES'] ?? (process.env['SLOW'] ? 1_000 : 20));
+const GAMES = Number(process.env['GAMES'] ?? (process.env['SLOW'] ? 1_000 : 12));
 const STEPS = Number(process.env['STEPS'] ?? 300);
 const FIRST_SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1_000_000));
 const TOLD = 40;

@@ -2,11 +2,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FsError } from '../../src/base/errors.ts';
+import type { UploadBody } from '../../src/tahoe/grid.ts';
 import { at } from '../inode/make-tree.ts';
 import { DEADLINE_MS, REST_MS } from './sync-process.ts';
 import { type Call, namesIn, SyncScene } from './sync-scene.ts';
 
 const big = (letter: string, sizeBytes = 1_000): Buffer => Buffer.alloc(sizeBytes, letter);
+
+/** Sent as a stream. */
+const LARGE = 140 * 1024;
+
+function uploadedBytes({ args }: Call): number {
+  const body = args[0] as UploadBody;
+  return 'bytes' in body ? body.bytes.length : (body.sizeBytes ?? 0);
+}
 
 describe('Syncer', () => {
   test('writes a file when it has rested since its last change', async () => {
@@ -26,9 +35,9 @@ describe('Syncer', () => {
     let version = 0;
     let frozen: number | undefined;
     let hold: (() => void) | undefined;
-    scene.hook = async ({ name, args }) => {
+    scene.hook = async ({ name }) => {
       if (name === 'upload' && frozen === undefined) {
-        frozen = Number.parseInt((args[0] as { readonly bytes: Buffer }).bytes.toString(), 10);
+        frozen = version;
         await new Promise<void>((resolve) => {
           hold = resolve;
         });
@@ -38,7 +47,7 @@ describe('Syncer', () => {
     const began = scene.clock.monotonicMs();
     const write = async (): Promise<void> => {
       version += 1;
-      await scene.put('/a', big(`${version} `));
+      await scene.put('/a', big(`${version} `, LARGE));
       await scene.pass(1_000);
     };
     while (hold === undefined) {
@@ -50,42 +59,45 @@ describe('Syncer', () => {
     await write();
     await write();
     const [sent] = Object.values(await scene.onGrid());
-    // The version that was being sent, or one whose upload began and ended while it was.
-    assert.ok(Number.parseInt(sent ?? '', 10) >= (frozen ?? Number.NaN), sent?.slice(0, 5));
+    assert.ok(sent?.startsWith(`${frozen} `), `the version that was being sent, not ${sent?.slice(0, 5)}`);
     await scene.synced();
     assert.deepEqual(await scene.onGrid(), await scene.shown());
   });
 
-  test('sends so many files at once, small ones first', async () => {
-    const scene = await SyncScene.make({}, { transfers: 3 });
-    const sizes = [900, 500, 800, 100, 700, 300, 600, 200, 400];
-    for (const size of sizes) {
-      await scene.put(`/${size}`, big('x', size));
-    }
-    const sent: number[] = [];
-    let [running, most] = [0, 0];
-    scene.hook = async ({ name, args }) => {
-      if (name === 'upload') {
-        sent.push((args[0] as { readonly bytes: Buffer }).bytes.length);
-        running += 1;
-        most = Math.max(most, running);
-        await scene.clock.sleep(1_000);
-        running -= 1;
+  for (const [what, base, most] of [
+    ['large', LARGE, 3],
+    ['small', 0, 6],
+  ] as const) {
+    test(`sends ${most} ${what} files at once for 3 transfers, the smallest first`, async () => {
+      const scene = await SyncScene.make({}, { transfers: 3 });
+      for (const more of [900, 500, 800, 100, 700, 300, 600, 200, 400, 1000]) {
+        await scene.put(`/${more}`, big('x', base + more));
       }
-      return undefined;
-    };
-    await scene.synced();
-    assert.equal(most, 6); // small ones twice as many
-    assert.deepEqual(sent.slice(0, 6), [100, 200, 300, 400, 500, 600]);
-  });
+      const sent: number[] = [];
+      let [running, highest] = [0, 0];
+      scene.hook = async (call) => {
+        if (call.name === 'upload') {
+          sent.push(uploadedBytes(call) - base);
+          running += 1;
+          highest = Math.max(highest, running);
+          await scene.clock.sleep(1_000);
+          running -= 1;
+        }
+        return undefined;
+      };
+      await scene.synced();
+      assert.equal(highest, most);
+      assert.deepEqual(sent, [100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]);
+    });
+  }
 
   test('lets a large file go before small ones that keep coming', async () => {
     const scene = await SyncScene.make({}, { transfers: 1 });
-    await scene.put('/large', big('l', 5_000));
+    await scene.put('/large', big('l', LARGE));
     let isLargeSent = false;
-    scene.hook = async ({ name, args }) => {
-      if (name === 'upload') {
-        isLargeSent ||= (args[0] as { readonly bytes: Buffer }).bytes.length === 5_000;
+    scene.hook = async (call) => {
+      if (call.name === 'upload') {
+        isLargeSent ||= uploadedBytes(call) === LARGE;
         await scene.clock.sleep(2_000);
       }
       return undefined;
