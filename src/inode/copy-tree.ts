@@ -39,7 +39,7 @@ export async function copyOf(
   isShallow: boolean,
 ): Promise<WantedChild> {
   if (child.kind === 'directory' && isShallow) {
-    return await madeDirectory(context, new Map());
+    return await madeDirectory(context, child, new Map());
   }
   return await copyEntry(context, from, name, child, { entries: 0 });
 }
@@ -57,7 +57,7 @@ async function copyEntry(
     throw new FsError('too-large', `the tree to copy has more than ${MAX_ENTRIES} entries`);
   }
   if (child.kind === 'directory') {
-    return await copyDirectory(context, enter(context.walker, from, name, child), budget);
+    return await copyDirectory(context, child, enter(context.walker, from, name, child), budget);
   }
   const cap = child.writeCap ?? child.readCap;
   if (child.kind === 'file' && cap !== undefined && parseCap(cap).kind === 'mutable') {
@@ -67,22 +67,28 @@ async function copyEntry(
   return wantedAgain(from.isWritable ? child : { ...child, writeCap: undefined });
 }
 
-async function copyDirectory(context: CopyContext, dir: WalkedDir, budget: Budget): Promise<WantedChild> {
+async function copyDirectory(
+  context: CopyContext,
+  original: Child,
+  dir: WalkedDir,
+  budget: Budget,
+): Promise<WantedChild> {
   const children = await childrenOf(dir, context.walk);
   const copies = new Map<string, WantedChild>();
   for (const [name, child] of children) {
     copies.set(name, await copyEntry(context, dir, name, child, budget));
   }
-  return await madeDirectory(context, copies);
+  return await madeDirectory(context, original, copies);
 }
 
 async function madeDirectory(
   context: CopyContext,
+  original: Child,
   children: ReadonlyMap<string, WantedChild>,
 ): Promise<WantedChild> {
   const { writeCap, readCap } = await context.maker.directory(children, context.walk.signal);
   context.made.push(writeCap);
-  return wantedDirectory(writeCap, readCap, context.clock.now());
+  return wantedDirectory(writeCap, readCap, context.clock.now(), original);
 }
 
 async function copyBytes(context: CopyContext, place: Place, child: Child): Promise<WantedChild> {

@@ -37,10 +37,16 @@ export function wantedFile(
   return { kind: 'file', writeCap: undefined, readCap, token, metadata: withMark(old?.metadata, mark) };
 }
 
-/** A directory made just now. */
-export function wantedDirectory(writeCap: string, readCap: string, nowMs: number): WantedChild {
+/** A directory made just now; as a copy of `original`, with what clients had set on that. */
+export function wantedDirectory(
+  writeCap: string,
+  readCap: string,
+  nowMs: number,
+  original?: Child,
+): WantedChild {
   const token = newToken();
-  const mark: OurMark = { c: contentHash(readCap), m: nowMs, t: token };
+  const p = original && markOf(original.metadata)?.p;
+  const mark: OurMark = { c: contentHash(readCap), m: nowMs, t: token, ...(p === undefined ? {} : { p }) };
   return { kind: 'directory', writeCap, readCap, token, metadata: withMark(undefined, mark) };
 }
 

@@ -499,6 +499,19 @@ describe('GridTree properties', () => {
     assert.equal((await tree.stat(at('/f'))).deadProperties[0], seen.deadProperties[0]);
   });
 
+  test('copies the properties of directories with them, whole or alone', async () => {
+    const { tree } = await makeTree(new MemoryGrid());
+    await tree.makeDirectory(at('/d'));
+    await tree.makeDirectory(at('/d/e'));
+    await tree.setProperties(at('/d'), () => ({ deadProperties: [colour] }));
+    await tree.setProperties(at('/d/e'), () => ({ deadProperties: [colour] }));
+    await tree.copy(at('/d'), at('/whole'), { overwrite: false });
+    await tree.copy(at('/d'), at('/alone'), { overwrite: false, isShallow: true });
+    for (const path of ['/whole', '/whole/e', '/alone']) {
+      assert.deepEqual((await tree.stat(at(path))).deadProperties, [colour]);
+    }
+  });
+
   test('refuses more than an edge may carry, and what has no edge', async () => {
     await put(tree, '/f', 'x');
     const large = { ...colour, xml: 'x'.repeat(17_000) };
