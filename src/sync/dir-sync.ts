@@ -138,8 +138,14 @@ async function writeOne(dir: DirInode, one: ReadyEdit): Promise<Outcome> {
   }
 }
 
-/** The grid has what the edit replaces, what was sent for it before, or what it wants. */
+/**
+ * The grid has what the edit replaces, what was sent for it before, or what it wants. New content also goes to a name
+ * that somebody else has deleted: nothing of theirs is written over.
+ */
 function mayWrite({ edit, child }: ReadyEdit, current: SeenChild | undefined): boolean {
+  if (current === undefined && child !== undefined && !isSameContent(edit)) {
+    return true;
+  }
   const now = fingerprint(current);
   return now === fingerprint(edit.base) || now === fingerprint(child) || edit.tried.includes(now);
 }

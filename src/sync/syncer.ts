@@ -50,6 +50,8 @@ export interface SyncerOptions {
   readonly folds?: FoldListener | undefined;
 }
 
+/** A directory that stands nowhere may just be on its way to another place. */
+const MAX_LOST_TRIES = 3;
 /** What is due waits for the end of something, which wakes us; in the worst case for so long. */
 const LOOK_AGAIN_MS = 1_000;
 
@@ -204,7 +206,9 @@ export class Syncer {
       log.debug({ err: error, name: edit.name }, 'a change could not be brought to the grid yet');
       return;
     }
-    const isParked = hasCode(error, 'read-only', 'bad-cap', 'too-large', 'bad-request', 'denied', 'corrupt');
+    const isParked =
+      hasCode(error, 'read-only', 'bad-cap', 'too-large', 'bad-request', 'denied', 'corrupt') ||
+      (hasCode(error, 'not-found') && this.tracks.of(now).tries > MAX_LOST_TRIES);
     log.error({ err: error, place: placeKey(edit), isParked }, 'a change can not be brought to the grid');
     if (isParked) {
       const parked = { code: error.code, message: error.message };
