@@ -96,7 +96,7 @@ describe('a cache directory', () => {
     skip: skip.tmpfs,
   }, async () => {
     await using disk = await temporaryDisk('tmpfs', 24);
-    await using server = await startServer({ args: ['--cache-dir', disk.path] });
+    await using server = await startServer({ args: ['--cache-dir', disk.path], writeMode: 'through' });
     await using client = new DavClient(server.url);
     assert.equal(await client.put('/kept', LARGE), 201);
     await disk.fill();
@@ -116,7 +116,7 @@ describe('a cache directory', () => {
     skip: skip.ext4,
   }, async () => {
     await using disk = await temporaryDisk('ext4', 32);
-    await using server = await startServer({ args: ['--cache-dir', disk.path] });
+    await using server = await startServer({ args: ['--cache-dir', disk.path], writeMode: 'through' });
     await using client = new DavClient(server.url);
     assert.equal(await client.put('/kept', LARGE), 201);
     await disk.remount('abort');

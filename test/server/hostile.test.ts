@@ -94,6 +94,8 @@ async function treeOf(): Promise<readonly string[]> {
     .split('\n')
     .filter((line) => !line.includes(`<D:href>${SCRATCH}`))
     .map((line) => line.replace(/<D:timeout>[^<]*<\/D:timeout>/, ''))
+    // The root is as old as its oldest child, a scratch one too.
+    .map((line) => line.replace(/(<D:href>\/dav\/<\/D:href>.*)<D:creationdate>[^<]*<\/D:creationdate>/, '$1'))
     .sort();
 }
 
