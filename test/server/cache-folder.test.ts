@@ -7,6 +7,7 @@ import { TABLE } from '../../src/meta/backend.ts';
 import { bin, run } from '../cli/run.ts';
 import { diskSkip, temporaryDisk } from '../fakes/temporary-disk.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { timed } from '../faults/scene.ts';
 import { DavClient } from './dav-client.ts';
 import { startServer } from './server-process.ts';
 import { assertGoodBytesFollow, assertReads, errorsIn, LARGE, UsedHome } from './used-home.ts';
@@ -126,6 +127,9 @@ describe('a cache directory', () => {
       assert.match(body, nth === 0 ? /can not be written/ : /nothing is written any more/);
     }
     await assertReads(client, '/kept');
-    assert.equal(await server.kill('SIGTERM'), 0);
+    const { result, ms } = await timed(() => server.kill('SIGTERM'));
+    assert.equal(result, 0);
+    assert.ok(ms < 10_000, `ended after ${ms} ms`);
+    assert.doesNotMatch(server.stderr(), /^tahoe-webdav: /m);
   });
 });

@@ -51,7 +51,11 @@ export class UsedHome implements AsyncDisposable {
   }
 
   start(args: readonly string[] = []): Promise<ServerProcess> {
-    return startServer({ home: this.path, args: ['--cache-dir', this.cacheDir, ...args], writeMode: 'through' });
+    return startServer({
+      home: this.path,
+      args: ['--cache-dir', this.cacheDir, ...args],
+      writeMode: 'through',
+    });
   }
 
   /** `serve`, which is to end by itself. */
