@@ -107,7 +107,12 @@ class ControlServer implements RunningControl {
   }
 
   async stop(): Promise<void> {
-    await this.#socket?.remove();
+    try {
+      await this.#socket?.remove();
+    } catch (error) {
+      // A disk that turned read-only: all else is to be closed all the same.
+      this.#options.log.warn({ err: error }, 'the control socket can not be removed');
+    }
     this.#stopping.abort();
     using _cut = this.#options.clock.after(LAST_WORD_MS, () => this.#http.cut());
     await this.#http.stop();

@@ -73,7 +73,7 @@ async function fill(url: string, entries: number): Promise<void> {
 
 /** The folder's files in the embedded store below `home`, all proved: the next start has nothing to go on with. */
 async function fillStore(home: string, entries: number): Promise<void> {
-  await using filler = await startServer({ home });
+  await using filler = await startServer({ home, writeMode: 'through' });
   await send('MKCOL', `${filler.url}dir`, {});
   await fill(`${filler.url}dir/`, entries);
   await systemClock.sleep(QUIET_MS);

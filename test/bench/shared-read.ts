@@ -15,7 +15,7 @@ export async function sharedRead(): Promise<readonly Row[]> {
   await using proxy = await startFaultyProxy(gateway.url);
   const args = await newRootOn(proxy.url, folder.path);
   {
-    await using filler = await startServer({ args });
+    await using filler = await startServer({ args, writeMode: 'through' });
     await putContent(`${filler.url}large.bin`, 0, LARGE_BYTES);
   }
   await using server = await startServer({ args }); // with a cache of its own, in which nothing is

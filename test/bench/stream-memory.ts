@@ -24,6 +24,7 @@ export async function streamMemory(): Promise<readonly Row[]> {
   {
     await using filler = await startServer({
       home,
+      writeMode: 'through',
       args: [...args, '--cache-dir', folder.file('first-cache')],
     });
     for (let number = 0; number < CLIENTS; number += 1) {

@@ -24,7 +24,7 @@ export async function warmRead(): Promise<readonly Row[]> {
   await using folder = await temporaryFolder();
   const files = join(folder.path, 'files');
   await mkdir(join(files, 'small'), { recursive: true });
-  await using server = await startServer();
+  await using server = await startServer({ writeMode: 'through' });
   await ask('MKCOL', `${server.url}small`);
   await writeContent(join(files, LARGE), 0, LARGE_BYTES);
   await putContent(`${server.url}${LARGE}`, 0, LARGE_BYTES);

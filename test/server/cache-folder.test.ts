@@ -7,6 +7,7 @@ import { TABLE } from '../../src/meta/backend.ts';
 import { bin, run } from '../cli/run.ts';
 import { diskSkip, temporaryDisk } from '../fakes/temporary-disk.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { timed } from '../faults/scene.ts';
 import { DavClient } from './dav-client.ts';
 import { startServer } from './server-process.ts';
 import { assertGoodBytesFollow, assertReads, errorsIn, LARGE, UsedHome } from './used-home.ts';
@@ -96,7 +97,7 @@ describe('a cache directory', () => {
     skip: skip.tmpfs,
   }, async () => {
     await using disk = await temporaryDisk('tmpfs', 24);
-    await using server = await startServer({ args: ['--cache-dir', disk.path] });
+    await using server = await startServer({ args: ['--cache-dir', disk.path], writeMode: 'through' });
     await using client = new DavClient(server.url);
     assert.equal(await client.put('/kept', LARGE), 201);
     await disk.fill();
@@ -116,7 +117,7 @@ describe('a cache directory', () => {
     skip: skip.ext4,
   }, async () => {
     await using disk = await temporaryDisk('ext4', 32);
-    await using server = await startServer({ args: ['--cache-dir', disk.path] });
+    await using server = await startServer({ args: ['--cache-dir', disk.path], writeMode: 'through' });
     await using client = new DavClient(server.url);
     assert.equal(await client.put('/kept', LARGE), 201);
     await disk.remount('abort');
@@ -126,6 +127,9 @@ describe('a cache directory', () => {
       assert.match(body, nth === 0 ? /can not be written/ : /nothing is written any more/);
     }
     await assertReads(client, '/kept');
-    assert.equal(await server.kill('SIGTERM'), 0);
+    const { result, ms } = await timed(() => server.kill('SIGTERM'));
+    assert.equal(result, 0);
+    assert.ok(ms < 10_000, `ended after ${ms} ms`);
+    assert.doesNotMatch(server.stderr(), /^tahoe-webdav: /m);
   });
 });
