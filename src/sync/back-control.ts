@@ -33,6 +33,11 @@ export interface BackControlParts {
   readonly writeRefusal: () => string | undefined;
 }
 
+interface PlacedEdit {
+  readonly edit: PendingEdit;
+  readonly path: TreePath;
+}
+
 /** In which order they are told. */
 const STATES: readonly SyncState[] = ['parked', 'retrying', 'linking', 'uploading', 'waiting'];
 /** While nothing changes a report comes all the same. */
@@ -87,7 +92,7 @@ export class BackControl implements SyncControl {
     const beganMs = clock.now();
     // Also those that were changed again, or became conflict copies, since it began.
     const old = (): PendingEdit[] =>
-      this.#editsBelow(paths)
+      this.#editsFor(paths)
         .map(({ edit }) => edit)
         .filter((edit) => edit.sinceMs <= beganMs);
     const asked = old();
@@ -192,11 +197,28 @@ export class BackControl implements SyncControl {
     return all;
   }
 
-  #editsBelow(paths: readonly TreePath[]): Array<{ readonly edit: PendingEdit; readonly path: TreePath }> {
-    const found: Array<{ readonly edit: PendingEdit; readonly path: TreePath }> = [];
+  #editsBelow(paths: readonly TreePath[]): PlacedEdit[] {
+    return this.#editsWhere((path) => paths.length === 0 || paths.some((asked) => isWithin(path, asked)));
+  }
+
+  /**
+   * Also those that link the directories above: a new directory takes its children to the grid, and none of them can be
+   * found there before it is linked itself.
+   */
+  #editsFor(paths: readonly TreePath[]): PlacedEdit[] {
+    const isOnWay = (path: TreePath, edit: PendingEdit): boolean =>
+      edit.want?.kind === 'directory' && paths.some((asked) => isWithin(asked, path));
+    return this.#editsWhere(
+      (path, edit) =>
+        paths.length === 0 || paths.some((asked) => isWithin(path, asked)) || isOnWay(path, edit),
+    );
+  }
+
+  #editsWhere(isAsked: (path: TreePath, edit: PendingEdit) => boolean): PlacedEdit[] {
+    const found: PlacedEdit[] = [];
     for (const edit of this.#parts.pending.all()) {
       const path = this.#pathOf(edit);
-      if (paths.length === 0 || paths.some((asked) => isWithin(path, asked))) {
+      if (isAsked(path, edit)) {
         found.push({ edit, path });
       }
     }
