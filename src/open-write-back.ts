@@ -145,7 +145,6 @@ function makeSyncer(config: Config, { writeBack, tree, ...parts }: SyncParts, fo
     random: randomFraction,
     times: { restMs: config.writeBackMs, deadlineMs: Math.max(MIN_DEADLINE_MS, config.writeBackMs * 12) },
     transfers: config.transfers,
-    uploadBytesPerSecond: config.uploadBytesPerSecond,
     proofMaxAgeMs: config.isSoleWriter ? config.dirCacheTimeMs : PROOF_MAX_AGE_MS,
     gateway: hostname().split('.')[0] ?? 'gateway',
   });

@@ -1,25 +1,22 @@
-// How fast bytes may go to the grid: so many a second, or as fast as they go.
-import type { Clock } from '../base/clock.ts';
+// How fast bytes may pass: so many a second, shared by all who ask.
+import type { Clock } from './clock.ts';
 
-/** What may be sent at once after a pause. */
+/** What may pass at once after a pause. */
 const BURST_MS = 250;
 
 export class Pace {
   readonly #clock: Clock;
-  readonly #bytesPerSecond: number | undefined;
-  /** Monotonic: when all that was let through so far would be sent at that speed. */
+  readonly #bytesPerSecond: number;
+  /** Monotonic: when all that was let through so far would have passed at that speed. */
   #paidUntilMs = 0;
 
-  constructor(bytesPerSecond: number | undefined, clock: Clock) {
-    this.#bytesPerSecond = bytesPerSecond;
+  constructor(bytesPerSecond: number, clock: Clock) {
     this.#clock = clock;
+    this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** Waits until so many bytes may go. */
-  async up(bytes: number, signal?: AbortSignal): Promise<void> {
-    if (this.#bytesPerSecond === undefined) {
-      return;
-    }
+  /** Waits until so many bytes may pass. */
+  async pass(bytes: number, signal?: AbortSignal): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs - BURST_MS) + (bytes * 1000) / this.#bytesPerSecond;
     const waitMs = this.#paidUntilMs - nowMs;
