@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { isWithin, type TreePath } from '../base/path.ts';
+import type { EditPlace } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
 import type { PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
@@ -79,6 +80,12 @@ export class BackControl implements SyncControl {
       isSynced: pending.size === 0 && refusal === undefined,
       isSafeToStop: true,
     };
+  }
+
+  /** Of what stands at a name; undefined where the grid has it. */
+  stateAt(place: EditPlace): SyncState | undefined {
+    const edit = this.#parts.pending.get(place);
+    return edit && this.#stateOf(edit);
   }
 
   async *items(path: TreePath): AsyncIterable<SyncItem> {
@@ -240,20 +247,33 @@ export class BackControl implements SyncControl {
     const body = this.#bodyOf(edit);
     const sentBytes = body && syncer.uploads.sentBytes(body);
     const waitMs = nextTryAtMs - clock.monotonicMs();
-    const isRetrying = tries > 0 && waitMs > 0;
-    const busy = syncer.isWriting(edit.dirId) ? 'linking' : 'waiting';
-    const calm = isRetrying ? 'retrying' : busy;
-    const active = sentBytes === undefined ? calm : 'uploading';
+    const state = this.#stateOf(edit);
     return {
       path,
       wants: edit.want?.kind ?? 'nothing',
-      state: edit.parked ? 'parked' : active,
+      state,
       sizeBytes: body?.sizeBytes,
       sentBytes,
       tries,
       error: edit.parked?.message ?? error,
       sinceMs: edit.sinceMs,
-      nextTryAtMs: isRetrying ? clock.now() + waitMs : undefined,
+      nextTryAtMs: tries > 0 && waitMs > 0 ? clock.now() + waitMs : undefined,
     };
+  }
+
+  #stateOf(edit: PendingEdit): SyncState {
+    const { syncer, clock } = this.#parts;
+    if (edit.parked) {
+      return 'parked';
+    }
+    const body = this.#bodyOf(edit);
+    if (body && syncer.uploads.sentBytes(body) !== undefined) {
+      return 'uploading';
+    }
+    const { tries, nextTryAtMs } = syncer.tracks.of(edit);
+    if (tries > 0 && nextTryAtMs > clock.monotonicMs()) {
+      return 'retrying';
+    }
+    return syncer.isWriting(edit.dirId) ? 'linking' : 'waiting';
   }
 }
