@@ -23,7 +23,7 @@ import { rootFolderOf, rootIdOf } from './meta/cache-root.ts';
 import type { MetaStore } from './meta/meta-store.ts';
 import { openRootFolder, type RootFolder } from './meta/root-folder.ts';
 import { openGrid, openNode, rememberNode, requireNode } from './open-grid.ts';
-import { makeSyncing, openWriteBack } from './open-write-back.ts';
+import { makeSyncing, openWriteBack, type Syncing } from './open-write-back.ts';
 import { randomFraction } from './seal/random.ts';
 import { drain } from './sync/drain.ts';
 import type { SyncControl } from './sync/sync-control.ts';
@@ -126,6 +126,8 @@ interface Mount {
   readonly tree: GridTree;
   readonly keeper: CacheKeeper;
   readonly sync: SyncControl;
+  /** Undefined where changes are answered when the grid has them. */
+  readonly syncStateOf: Syncing['stateOf'] | undefined;
   /** From now on what waits is brought to the grid. */
   readonly startSync: () => Promise<void>;
 }
@@ -175,7 +177,15 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
   if (writeBack === undefined) {
     const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(rootCap, signal);
     const sync = new ThroughControl({ askGrid, writeRefusal: writeRefusal?.message, clock });
-    return { folder: cacheRoot.folder, shared, tree, keeper, sync, startSync: async () => undefined };
+    return {
+      folder: cacheRoot.folder,
+      shared,
+      tree,
+      keeper,
+      sync,
+      syncStateOf: undefined,
+      startSync: async () => undefined,
+    };
   }
   const syncing = makeSyncing(config, { ...parts, grid, tree, opened, writeBack });
   closers.add(() => syncing.stop());
@@ -185,13 +195,18 @@ async function openMount(config: Config, { log, clock }: AppParts, closers: Clos
     tree,
     keeper,
     sync: syncing.control,
+    syncStateOf: syncing.stateOf,
     startSync: () => syncing.start(),
   };
 }
 
 async function start(config: Config, parts: AppParts, closers: Closers) {
   const { log, clock } = parts;
-  const { folder, shared, tree, keeper, sync, startSync } = await openMount(config, parts, closers);
+  const { folder, shared, tree, keeper, sync, syncStateOf, startSync } = await openMount(
+    config,
+    parts,
+    closers,
+  );
   if (config.nodeUrl === undefined) {
     log.warn(
       { dataDir: config.dataDir },
@@ -220,6 +235,7 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
     locks: await LockTable.open(shared, clock),
     baseUrl: config.baseUrl,
     propfindMax: config.propfindMax,
+    syncStateOf,
     log,
     clock,
   });

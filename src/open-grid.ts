@@ -13,6 +13,7 @@ import { randomFraction } from './seal/random.ts';
 import type { Grid } from './tahoe/grid.ts';
 import { HttpGrid } from './tahoe/http-grid.ts';
 import { LimitedGrid } from './tahoe/limited-grid.ts';
+import { PacedGrid } from './tahoe/paced-grid.ts';
 import { ParkingGrid } from './tahoe/parking-grid.ts';
 import { RetryingGrid } from './tahoe/retrying-grid.ts';
 
@@ -79,7 +80,8 @@ export function openNode(
     clock,
   });
   closers.add(() => node.close());
-  const limited = new ParkingGrid(new LimitedGrid(node, maxConnections), clock);
+  const paced = new PacedGrid(node, { ...config, doUploadsYield: config.writeMode === 'back', clock });
+  const limited = new ParkingGrid(new LimitedGrid(paced, maxConnections), clock);
   return new RetryingGrid(limited, { retries: config.gridRetries, clock, random: randomFraction });
 }
 

@@ -10,7 +10,9 @@ import type { PendingEdit } from './edits/pending.ts';
 import { PendingEdits } from './edits/pending-edits.ts';
 import type { SealedRecords } from './edits/sealed-records.ts';
 import { Stands } from './edits/stands.ts';
+import { placeOf } from './inode/describe.ts';
 import type { GridTree, LocalParts } from './inode/grid-tree.ts';
+import type { Resource } from './inode/tree.ts';
 import type { CacheRoot } from './meta/cache-root.ts';
 import type { RootFolder } from './meta/root-folder.ts';
 import { hasDirtyFiles } from './meta/unsynced.ts';
@@ -19,7 +21,7 @@ import { BackControl } from './sync/back-control.ts';
 import { BodyKeeper } from './sync/body-keeper.ts';
 import type { FoldListener } from './sync/dir-sync.ts';
 import { Recovery } from './sync/recover.ts';
-import type { SyncControl } from './sync/sync-control.ts';
+import type { SyncControl, SyncState } from './sync/sync-control.ts';
 import { Syncer } from './sync/syncer.ts';
 import { Trash } from './sync/trash.ts';
 import type { LocalFileCap } from './tahoe/caps.ts';
@@ -98,6 +100,7 @@ export interface SyncParts extends AppParts {
 /** What brings changes to the grid, and what is told of it. */
 export interface Syncing {
   readonly control: SyncControl;
+  readonly stateOf: (resource: Resource) => SyncState | 'synced';
   /** From now on what waits is brought to the grid. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -131,6 +134,10 @@ export function makeSyncing(config: Config, parts: SyncParts): Syncing {
   });
   return {
     control,
+    stateOf: (resource) => {
+      const place = placeOf(resource);
+      return (place && control.stateAt(place)) ?? 'synced';
+    },
     start: async () => {
       syncer.start();
       await trash.start();
@@ -155,7 +162,6 @@ function makeSyncer(config: Config, { writeBack, tree, ...parts }: SyncParts, fo
     random: randomFraction,
     times: { restMs: config.writeBackMs, deadlineMs: Math.max(MIN_DEADLINE_MS, config.writeBackMs * 12) },
     transfers: config.transfers,
-    uploadBytesPerSecond: config.uploadBytesPerSecond,
     proofMaxAgeMs: config.isSoleWriter ? config.dirCacheTimeMs : PROOF_MAX_AGE_MS,
     gateway: hostname().split('.')[0] ?? 'gateway',
   });

@@ -1,4 +1,5 @@
 // A child of a directory as a Resource: what is shown of it.
+import type { EditPlace } from '../edits/edit.ts';
 import type { Child } from '../tahoe/grid.ts';
 import { type EdgeTimes, markOf, type OurMark, timesOf } from './edge.ts';
 import type { FileFacts } from './file-inode.ts';
@@ -27,6 +28,12 @@ function propertiesOf(mark: OurMark | undefined): readonly DeadProperty[] {
 /** Identity of a name in a directory, by whatever path it is reached. */
 export function placeIdOf(at: WalkedDir, name: string): string {
   return `${at.dir.dirId}/${name}`;
+}
+
+/** The directory and the name; undefined for the root. */
+export function placeOf({ placeId }: Resource): EditPlace | undefined {
+  const end = placeId.indexOf('/');
+  return end < 0 ? undefined : { dirId: placeId.slice(0, end), name: placeId.slice(end + 1) };
 }
 
 /** `at` is the directory that holds the child. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { isWithin, type TreePath } from '../base/path.ts';
+import type { EditPlace } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
 import type { PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
@@ -31,6 +32,11 @@ export interface BackControlParts {
   readonly maxDirtyBytes: number | undefined;
   /** Why writes are refused just now. */
   readonly writeRefusal: () => string | undefined;
+}
+
+interface PlacedEdit {
+  readonly edit: PendingEdit;
+  readonly path: TreePath;
 }
 
 /** In which order they are told. */
@@ -76,6 +82,12 @@ export class BackControl implements SyncControl {
     };
   }
 
+  /** Of what stands at a name; undefined where the grid has it. */
+  stateAt(place: EditPlace): SyncState | undefined {
+    const edit = this.#parts.pending.get(place);
+    return edit && this.#stateOf(edit);
+  }
+
   async *items(path: TreePath): AsyncIterable<SyncItem> {
     const items = this.#editsBelow([path]).map(({ edit, path: at }) => this.#item(edit, at));
     const rank = (item: SyncItem): number => STATES.indexOf(item.state);
@@ -87,7 +99,7 @@ export class BackControl implements SyncControl {
     const beganMs = clock.now();
     // Also those that were changed again, or became conflict copies, since it began.
     const old = (): PendingEdit[] =>
-      this.#editsBelow(paths)
+      this.#editsFor(paths)
         .map(({ edit }) => edit)
         .filter((edit) => edit.sinceMs <= beganMs);
     const asked = old();
@@ -192,11 +204,28 @@ export class BackControl implements SyncControl {
     return all;
   }
 
-  #editsBelow(paths: readonly TreePath[]): Array<{ readonly edit: PendingEdit; readonly path: TreePath }> {
-    const found: Array<{ readonly edit: PendingEdit; readonly path: TreePath }> = [];
+  #editsBelow(paths: readonly TreePath[]): PlacedEdit[] {
+    return this.#editsWhere((path) => paths.length === 0 || paths.some((asked) => isWithin(path, asked)));
+  }
+
+  /**
+   * Also those that link the directories above: a new directory takes its children to the grid, and none of them can be
+   * found there before it is linked itself.
+   */
+  #editsFor(paths: readonly TreePath[]): PlacedEdit[] {
+    const isOnWay = (path: TreePath, edit: PendingEdit): boolean =>
+      edit.want?.kind === 'directory' && paths.some((asked) => isWithin(asked, path));
+    return this.#editsWhere(
+      (path, edit) =>
+        paths.length === 0 || paths.some((asked) => isWithin(path, asked)) || isOnWay(path, edit),
+    );
+  }
+
+  #editsWhere(isAsked: (path: TreePath, edit: PendingEdit) => boolean): PlacedEdit[] {
+    const found: PlacedEdit[] = [];
     for (const edit of this.#parts.pending.all()) {
       const path = this.#pathOf(edit);
-      if (paths.length === 0 || paths.some((asked) => isWithin(path, asked))) {
+      if (isAsked(path, edit)) {
         found.push({ edit, path });
       }
     }
@@ -218,20 +247,33 @@ export class BackControl implements SyncControl {
     const body = this.#bodyOf(edit);
     const sentBytes = body && syncer.uploads.sentBytes(body);
     const waitMs = nextTryAtMs - clock.monotonicMs();
-    const isRetrying = tries > 0 && waitMs > 0;
-    const busy = syncer.isWriting(edit.dirId) ? 'linking' : 'waiting';
-    const calm = isRetrying ? 'retrying' : busy;
-    const active = sentBytes === undefined ? calm : 'uploading';
+    const state = this.#stateOf(edit);
     return {
       path,
       wants: edit.want?.kind ?? 'nothing',
-      state: edit.parked ? 'parked' : active,
+      state,
       sizeBytes: body?.sizeBytes,
       sentBytes,
       tries,
       error: edit.parked?.message ?? error,
       sinceMs: edit.sinceMs,
-      nextTryAtMs: isRetrying ? clock.now() + waitMs : undefined,
+      nextTryAtMs: tries > 0 && waitMs > 0 ? clock.now() + waitMs : undefined,
     };
+  }
+
+  #stateOf(edit: PendingEdit): SyncState {
+    const { syncer, clock } = this.#parts;
+    if (edit.parked) {
+      return 'parked';
+    }
+    const body = this.#bodyOf(edit);
+    if (body && syncer.uploads.sentBytes(body) !== undefined) {
+      return 'uploading';
+    }
+    const { tries, nextTryAtMs } = syncer.tracks.of(edit);
+    if (tries > 0 && nextTryAtMs > clock.monotonicMs()) {
+      return 'retrying';
+    }
+    return syncer.isWriting(edit.dirId) ? 'linking' : 'waiting';
   }
 }

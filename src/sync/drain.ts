@@ -4,7 +4,13 @@ import { hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { FlushReport, SyncControl } from './sync-control.ts';
 
-/** Waits until everything is on the grid, only parked edits are left, or `graceMs` is over; says what is left. */
+/** Nobody waits longer for a grid that does not answer: what waits is safe here, and the machine is to be switched off. */
+const AWAY_MS = 5_000;
+
+/**
+ * Waits until everything is on the grid, only parked edits are left, the grid has been away for a while, or `graceMs` is
+ * over; says what is left.
+ */
 export async function drain(
   sync: SyncControl,
   graceMs: number,
@@ -20,6 +26,7 @@ export async function drain(
     () => undefined,
   );
   let last: FlushReport | undefined;
+  let wasUpAtMs = clock.monotonicMs();
   try {
     for await (const report of sync.flush([], over.signal)) {
       if (!last && !report.isDone) {
@@ -30,6 +37,12 @@ export async function drain(
         );
       }
       last = report;
+      if (report.isDone || (await sync.status()).isGridUp) {
+        wasUpAtMs = clock.monotonicMs();
+      } else if (clock.monotonicMs() - wasUpAtMs >= AWAY_MS) {
+        log.warn('the grid does not answer: the stop does not wait for it');
+        break;
+      }
     }
   } catch (error) {
     if (!over.signal.aborted || !hasCode(error, 'aborted')) {

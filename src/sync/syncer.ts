@@ -21,7 +21,6 @@ import { GridState } from './grid-state.ts';
 import { KeepOurs } from './keep-ours.ts';
 import { localFileOf } from './local-file.ts';
 import { localGroups } from './local-groups.ts';
-import { Pace } from './pace.ts';
 import { StandingFinder } from './standing.ts';
 import { Tracks, type TrackTimes } from './tracks.ts';
 import { type UploadAsk, type UploadSource, Uploads } from './uploads.ts';
@@ -42,7 +41,6 @@ export interface SyncerOptions {
   readonly newId: () => string;
   readonly times: TrackTimes;
   readonly transfers: number;
-  readonly uploadBytesPerSecond: number | undefined;
   /** How old a listing may be that proves that a directory stands. */
   readonly proofMaxAgeMs: number;
   /** This machine, in the names of conflict copies. */
@@ -77,9 +75,8 @@ export class Syncer {
       this.tracks.retryAll();
       this.wake();
     });
-    const pace = new Pace(options.uploadBytesPerSecond, clock);
     const onAnswered = (): void => this.state.answered();
-    this.uploads = new Uploads({ ...options, pace, onAnswered, onChange });
+    this.uploads = new Uploads({ ...options, onAnswered, onChange });
     this.finder = new StandingFinder({ pending, stands, dirs, root, maxAgeMs: options.proofMaxAgeMs });
     this.#frozen = new Frozen({ tracks: this.tracks, uploads: this.uploads, landed });
     this.#keepOurs = new KeepOurs(options);

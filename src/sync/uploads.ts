@@ -11,7 +11,6 @@ import type { SealedRecords } from '../edits/sealed-records.ts';
 import { startSha256 } from '../seal/hash.ts';
 import type { LocalFileCap } from '../tahoe/caps.ts';
 import type { Grid, UploadBody } from '../tahoe/grid.ts';
-import type { Pace } from './pace.ts';
 
 /** Where the bytes lie until then. */
 export interface UploadSource {
@@ -27,7 +26,6 @@ export interface UploadsParts {
   readonly records: SealedRecords;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly pace: Pace;
   /** How many at once; of small files twice as many. */
   readonly transfers: number;
   /** The grid has taken one. */
@@ -196,7 +194,7 @@ export class Uploads {
   async #upload(ask: UploadAsk, running: Running, signal: AbortSignal): Promise<string> {
     const { grid } = this.#parts;
     const { sizeBytes } = ask.cap;
-    const pieces = this.#pieces(ask, running, signal);
+    const pieces = this.#pieces(ask, running);
     let body: UploadBody;
     if (sizeBytes <= IN_MEMORY_BYTES) {
       const all: Buffer[] = [];
@@ -211,7 +209,7 @@ export class Uploads {
   }
 
   /** Block by block; fails before the last one where the whole is not what was taken in. */
-  async *#pieces({ cap, sha256 }: UploadAsk, running: Running, signal: AbortSignal): AsyncGenerator<Buffer> {
+  async *#pieces({ cap, sha256 }: UploadAsk, running: Running): AsyncGenerator<Buffer> {
     const content = this.#parts.source.content(cap.id, cap.sizeBytes);
     const hash = startSha256();
     const count = blockCountOf(cap.sizeBytes);
@@ -224,7 +222,6 @@ export class Uploads {
           hint: 'look at the disk; the copy here is kept as it is',
         });
       }
-      await this.#parts.pace.up(block.length, signal);
       running.sentBytes += block.length;
       yield block;
     }

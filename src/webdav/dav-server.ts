@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { v2 as webdav } from 'webdav-server';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Tree } from '../inode/tree.ts';
+import type { Resource, Tree } from '../inode/tree.ts';
 import { sendError } from './answers.ts';
 import { Changes } from './changes.ts';
 import { Exchange, type HeaderValues, type Principal, type ServerParts } from './exchange.ts';
@@ -38,9 +38,13 @@ export interface DavServerOptions {
   readonly baseUrl: string;
   /** Entries that a PROPFIND of Depth infinity may have. */
   readonly propfindMax: number;
+  /** Where a resource is on its way to the grid. Absent where a change is answered when it is there. */
+  readonly syncStateOf?: ((resource: Resource) => string) | undefined;
   readonly log: Logger;
   readonly clock: Clock;
 }
+
+const SYNCED = 'synced';
 
 type Handler = (exchange: Exchange) => Promise<void>;
 
@@ -85,11 +89,22 @@ export class DavServer {
   readonly #running = new WeakMap<Socket, Promise<void>>();
 
   constructor(options: DavServerOptions) {
-    const { tree, locks, baseUrl, propfindMax, log, clock } = options;
+    const { tree, locks, baseUrl, propfindMax, syncStateOf = () => SYNCED, log, clock } = options;
     this.files = new TahoeFileSystem(tree, locks);
     const changes = new Changes(locks, (path, signal) => tree.trace(path, signal));
     const commonHeaders = COMMON_HEADERS;
-    this.#parts = { files: this.files, locks, changes, baseUrl, propfindMax, commonHeaders, log, clock };
+    const { files } = this;
+    this.#parts = {
+      files,
+      locks,
+      changes,
+      baseUrl,
+      propfindMax,
+      syncStateOf,
+      commonHeaders,
+      log,
+      clock,
+    };
     this.#library = new webdav.WebDAVServer({
       rootFileSystem: this.files,
       httpAuthentication: {

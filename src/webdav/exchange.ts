@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { TreePath } from '../base/path.ts';
+import type { Resource } from '../inode/tree.ts';
 import type { Changes } from './changes.ts';
 import type { TahoeFileSystem } from './file-system.ts';
 import { hrefOf, treePathOf, type UrlPath } from './hrefs.ts';
@@ -25,6 +26,8 @@ export interface ServerParts {
   readonly baseUrl: string;
   /** Entries that a PROPFIND of Depth infinity may have. */
   readonly propfindMax: number;
+  /** Where a resource is on its way to the grid, in a word; called for every entry of a listing. */
+  readonly syncStateOf: (resource: Resource) => string;
   /** Of every answer. */
   readonly commonHeaders: HeaderValues;
   readonly log: Logger;

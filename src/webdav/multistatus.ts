@@ -34,6 +34,7 @@ export interface Entry {
 export interface Occasion {
   readonly nowMs: number;
   readonly space: Space | undefined;
+  readonly syncStateOf: (resource: Resource) => string;
   /** Told of an entry that could not be written down. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -86,14 +87,14 @@ export function asksForSpace(request: PropfindRequest): boolean {
 export function* multistatus(
   entries: Iterable<Entry>,
   request: PropfindRequest,
-  { nowMs, space, onFailure }: Occasion,
+  { nowMs, space, syncStateOf, onFailure }: Occasion,
 ): Iterable<string> {
   const describe = describerOf(request);
   yield `${XML_HEAD}<D:multistatus xmlns:D="DAV:">\n`;
   for (const { href, name, resource, locks } of entries) {
     let description: string;
     try {
-      description = describe({ resource, name, locks, nowMs, space });
+      description = describe({ resource, name, locks, nowMs, space, syncStateOf });
     } catch (error) {
       onFailure(error);
       description = statusLine('500 Internal Server Error');

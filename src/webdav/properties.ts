@@ -36,6 +36,8 @@ export interface Shown {
   readonly locks: string;
   /** Asked for only where `isAboutSpace` says so. */
   readonly space: Space | undefined;
+  /** Where the resource is on its way to the grid. */
+  readonly syncStateOf: (resource: Resource) => string;
 }
 
 /** The property's value as finished XML; undefined where the resource doesn't have it. */
@@ -66,6 +68,10 @@ const hiddenProperties: ReadonlyMap<string, LiveProperty> = new Map<string, Live
   ['lastmodified', ({ resource }) => String(Math.floor(resource.modifiedAtMs / 1000))],
 ]);
 
+/** Namespace of what no RFC knows. */
+const OURS = 'https://tahoe-lafs.org/ns/webdav';
+const SYNC_STATE: LiveProperty = ({ resource, syncStateOf }) => syncStateOf(resource);
+
 function isFile(resource: Resource): boolean {
   return resource.kind === 'file';
 }
@@ -87,6 +93,9 @@ export const allProperties: readonly PropertyName[] = Array.from(liveProperties.
 
 /** How to get the live property of this name; undefined when there is none. */
 export function propertyReader({ uri, local }: PropertyName): LiveProperty | undefined {
+  if (uri === OURS && local === 'sync-state') {
+    return SYNC_STATE;
+  }
   return uri === DAV ? (liveProperties.get(local) ?? hiddenProperties.get(local)) : undefined;
 }
 

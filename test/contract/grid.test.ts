@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/base/clock.ts';
 import type { Grid } from '../../src/tahoe/grid.ts';
 import { LimitedGrid } from '../../src/tahoe/limited-grid.ts';
+import { PacedGrid } from '../../src/tahoe/paced-grid.ts';
 import { ParkingGrid } from '../../src/tahoe/parking-grid.ts';
 import { RetryingGrid } from '../../src/tahoe/retrying-grid.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
@@ -25,6 +26,18 @@ gridContract(
 gridContract(
   'ParkingGrid',
   memory((grid) => new ParkingGrid(grid, systemClock)),
+);
+gridContract(
+  'PacedGrid',
+  memory(
+    (grid) =>
+      new PacedGrid(grid, {
+        uploadBytesPerSecond: 1e9,
+        downloadBytesPerSecond: 1e9,
+        doUploadsYield: true,
+        clock: systemClock,
+      }),
+  ),
 );
 gridContract(
   'LimitedGrid, one at a time',

@@ -41,12 +41,12 @@ export interface BackServer extends AsyncDisposable {
 export async function startBack(
   root: Root,
   nodeUrl: string,
-  options: { readonly home?: string; readonly args?: readonly string[] } = {},
+  options: { readonly home?: string; readonly netTimeout?: string; readonly args?: readonly string[] } = {},
 ): Promise<BackServer> {
-  const { home, args = [] } = options;
+  const { home, netTimeout = '1s', args = [] } = options;
   const server = await startServer({
     ...(home === undefined ? {} : { home }),
-    args: [...root.args(nodeUrl), '--net-timeout', '1s', ...BACK, ...args],
+    args: [...root.args(nodeUrl), '--net-timeout', netTimeout, ...BACK, ...args],
   });
   const client = new DavClient(server.url);
   return {

@@ -74,7 +74,7 @@ describe('a server that answers first, on a real grid', { skip: realGridSkip() }
     }, async (t) => {
       await using root = await makeRoot(grid.url);
       await makeBefore(grid.url, root);
-      await using back = await startBack(root, grid.url, { args: ['--net-timeout', '3s'] });
+      await using back = await startBack(root, grid.url, { netTimeout: '3s' });
       await lookAround(back.client);
       await begin(grid);
       let slowestMs: number;
@@ -120,8 +120,8 @@ describe('a server that answers first, on a real grid', { skip: realGridSkip() }
     const [urlOne = '', urlOther = ''] = grid.urls;
     await using root = await makeRoot(urlOne);
     await makeBefore(urlOne, root);
-    await using one = await startBack(root, urlOne, { args: ['--net-timeout', '30s'] });
-    await using other = await startBack(root, urlOther, { args: ['--net-timeout', '30s'] });
+    await using one = await startBack(root, urlOne, { netTimeout: '30s' });
+    await using other = await startBack(root, urlOther, { netTimeout: '30s' });
     await lookAround(one.client);
     await lookAround(other.client);
     const { lostOfNode } = await writeTogether([one, other], urlOther, root);

@@ -29,6 +29,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly stderr: () => string;
   /** Sends the signal; after SIGKILL and SIGTERM waits for the end and gives the exit code. */
   kill(signal: NodeJS.Signals): Promise<number | null>;
+  /** The exit code, when it has ended by itself. */
+  ended(): Promise<number | null>;
   /** Peak resident memory so far, in bytes. */
   peakBytes(): Promise<number>;
   /** Resolves when the grid has everything (`flush --wait` ended with 0). */
@@ -76,6 +78,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
     home,
     stderr: () => stderr,
     kill,
+    ended: async () => (await exited)[0],
     peakBytes: async () => {
       const status = await readFile(`/proc/${pid}/status`, 'utf8');
       return Number(/VmHWM:\s*(\d+)/.exec(status)?.[1]) * 1024;

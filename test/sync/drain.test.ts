@@ -54,6 +54,27 @@ describe('drain', () => {
     assert.deepEqual([scene.sync.calls, await scene.left()], [[], 3]);
   });
 
+  test('does not wait for a grid that has been away for 5 s', async () => {
+    const scene = new Scene();
+    const { clock, sync } = scene;
+    sync.more = { isGridUp: false };
+    sync.flush = async function* () {
+      const counts = { totalEdits: 3, doneEdits: 0, totalBytes: 3, doneBytes: 0 };
+      for (let seconds = 0; ; seconds += 1) {
+        assert.ok(seconds <= 5);
+        yield { ...counts, parked: [], error: 'it is away', isDone: false };
+        await clock.advance(1_000);
+      }
+    };
+    const beganMs = clock.monotonicMs();
+    await scene.drain(30_000);
+    assert.equal(clock.monotonicMs() - beganMs, 5_000);
+    assert.deepEqual(scene.lines.slice(1), [
+      'warn: the grid does not answer: the stop does not wait for it',
+      `${LEFT} edits=3`,
+    ]);
+  });
+
   test('is stopped by no failure', async () => {
     const scene = new Scene();
     scene.sync.flush = async function* () {

@@ -136,7 +136,6 @@ export class SyncProcess {
       root,
       times: { restMs: REST_MS, deadlineMs: DEADLINE_MS },
       transfers: options.transfers ?? 4,
-      uploadBytesPerSecond: undefined,
       proofMaxAgeMs: 1_000,
       gateway: 'here',
     });

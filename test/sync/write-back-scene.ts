@@ -185,7 +185,6 @@ export class Scene implements AsyncDisposable {
       newId: randomId,
       times: { restMs: REST_MS, deadlineMs: 60_000 },
       transfers: 2,
-      uploadBytesPerSecond: undefined,
       proofMaxAgeMs: 1_000,
       gateway: 'here',
     });

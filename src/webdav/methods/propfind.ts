@@ -22,10 +22,11 @@ export async function propfind(exchange: Exchange): Promise<void> {
   (await ifGuardOf(exchange))('view' in found ? found.view.self : found);
   const locks = await LockDiscovery.open(exchange);
   const entries = 'view' in found ? entriesOf(exchange, found, locks) : [self(exchange, found, locks)];
-  const { clock, log } = exchange.parts;
+  const { syncStateOf, clock, log } = exchange.parts;
   const occasion: Occasion = {
     nowMs: clock.now(),
     space: asksForSpace(wanted) ? await spaceAtHand(exchange) : undefined,
+    syncStateOf,
     onFailure: (error) => log.error({ err: error }, 'an entry of a listing could not be described'),
   };
   await sendPieces(exchange, 207, XML_TYPE, multistatus(entries, wanted, occasion));

@@ -1,0 +1,145 @@
+// Grid whose contents of files come and go no faster than they may: so many bytes a second each way, over all calls
+// together; and, where nobody waits for uploads, these make way while something is being read.
+import { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { Pace } from '../base/pace.ts';
+import type { ByteRange } from '../base/ranges.ts';
+import type { CheckResult, ChildLink, Grid, GridSpace, Listing, UploadBody } from './grid.ts';
+
+export interface PacedGridOptions {
+  /** Undefined = no limit, like the next. */
+  readonly uploadBytesPerSecond: number | undefined;
+  readonly downloadBytesPerSecond: number | undefined;
+  /** No client waits for an upload: one that has begun sends less while clients read. */
+  readonly doUploadsYield: boolean;
+  readonly clock: Clock;
+}
+
+/** Waits until so many bytes may pass. */
+type Pass = (bytes: number, signal: AbortSignal) => Promise<void>;
+
+/** What passes at once. */
+const SLICE_BYTES = 16 * 1024;
+/** What an upload sends before it looks again whether somebody reads, and how long it waits then. */
+const YIELD_BYTES = 128 * 1024;
+const YIELD_MS = 50;
+
+export class PacedGrid implements Grid {
+  readonly #inner: Grid;
+  readonly #options: PacedGridOptions;
+  readonly #up: Pace | undefined;
+  readonly #down: Pace | undefined;
+  /** Downloads that have not ended. */
+  #reads = 0;
+
+  constructor(inner: Grid, options: PacedGridOptions) {
+    const { uploadBytesPerSecond, downloadBytesPerSecond, clock } = options;
+    this.#inner = inner;
+    this.#options = options;
+    this.#up = uploadBytesPerSecond === undefined ? undefined : new Pace(uploadBytesPerSecond, clock);
+    this.#down = downloadBytesPerSecond === undefined ? undefined : new Pace(downloadBytesPerSecond, clock);
+  }
+
+  async read(cap: string, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
+    const source = await this.#inner.read(cap, range, signal);
+    const down = this.#down;
+    const stream = down ? paced(source, (bytes, over) => down.pass(bytes, over)) : source;
+    if (!stream.closed) {
+      this.#reads += 1;
+      stream.once('close', () => {
+        this.#reads -= 1;
+      });
+    }
+    return stream;
+  }
+
+  mutableSize(cap: string, signal?: AbortSignal): Promise<number> {
+    return this.#inner.mutableSize(cap, signal);
+  }
+
+  async upload(body: UploadBody, signal?: AbortSignal): Promise<string> {
+    return await this.#inner.upload(await this.#pacedBody(body, signal), signal);
+  }
+
+  async overwrite(writeCap: string, body: UploadBody, signal?: AbortSignal): Promise<void> {
+    await this.#inner.overwrite(writeCap, await this.#pacedBody(body, signal), signal);
+  }
+
+  list(dirCap: string, signal?: AbortSignal): Promise<Listing> {
+    return this.#inner.list(dirCap, signal);
+  }
+
+  check(cap: string, signal?: AbortSignal): Promise<CheckResult> {
+    return this.#inner.check(cap, signal);
+  }
+
+  makeDirectory(children: ReadonlyMap<string, ChildLink>, signal?: AbortSignal): Promise<string> {
+    return this.#inner.makeDirectory(children, signal);
+  }
+
+  setChildren(
+    dirWriteCap: string,
+    children: ReadonlyMap<string, ChildLink>,
+    mayReplace: boolean,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#inner.setChildren(dirWriteCap, children, mayReplace, signal);
+  }
+
+  unlink(dirWriteCap: string, name: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#inner.unlink(dirWriteCap, name, signal);
+  }
+
+  space(signal?: AbortSignal): Promise<GridSpace> {
+    return this.#inner.space(signal);
+  }
+
+  /** Bytes that are here already are sent in one piece, when their time has come. */
+  async #pacedBody(body: UploadBody, signal: AbortSignal | undefined): Promise<UploadBody> {
+    if ('bytes' in body) {
+      await this.#up?.pass(body.bytes.length, signal);
+      return body;
+    }
+    if (!this.#up && !this.#options.doUploadsYield) {
+      return body;
+    }
+    let untilLook = YIELD_BYTES;
+    const stream = paced(body.stream, async (bytes, over) => {
+      await this.#up?.pass(bytes, over);
+      untilLook -= bytes;
+      if (untilLook <= 0) {
+        untilLook = YIELD_BYTES;
+        await this.#yield(over);
+      }
+    });
+    return { stream, sizeBytes: body.sizeBytes };
+  }
+
+  async #yield(over: AbortSignal): Promise<void> {
+    const { clock, doUploadsYield } = this.#options;
+    if (doUploadsYield && this.#reads > 0) {
+      await clock.sleep(YIELD_MS, over);
+    }
+  }
+}
+
+/** The same bytes, each slice when it may pass. Either end closes the other. */
+function paced(source: Readable, pass: Pass): Readable {
+  const over = new AbortController();
+  const stream = Readable.from(slices(source, pass, over.signal), { objectMode: false });
+  stream.once('close', () => {
+    over.abort();
+    source.on('error', () => undefined).destroy(); // nobody is left to hear of it
+  });
+  return stream;
+}
+
+async function* slices(source: Readable, pass: Pass, over: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const bytes of source as AsyncIterable<Buffer>) {
+    for (let start = 0; start < bytes.length; start += SLICE_BYTES) {
+      const slice = bytes.subarray(start, start + SLICE_BYTES);
+      await pass(slice.length, over);
+      yield slice;
+    }
+  }
+}
