@@ -325,6 +325,14 @@ export class DirInode implements DirnodePort, Savable {
    * and only the writer's later proof reads it (t=json takes longer than the link itself). Else it is read now.
    */
   async afterWrite(sent: SentWrite): Promise<DirnodeState> {
+    const state = await this.#stateAfter(sent);
+    if (this.#context.pending !== undefined) {
+      await this.save(); // before the edits are forgotten: a later process must know that what stands there is ours
+    }
+    return state;
+  }
+
+  async #stateAfter(sent: SentWrite): Promise<DirnodeState> {
     this.#epoch += 1;
     this.#refreshing = undefined;
     const before = sequenceNumber(sent.before.version);

@@ -35,7 +35,8 @@ export async function apply(tree: Tree, change: Change): Promise<void> {
 export function applyToModel(model: TreeModel, change: Change): void {
   const { path } = change;
   const said = {
-    put: () => change.op === 'put' && model.put(path, shown(change.content, '')),
+    // New content keeps what clients have set on the old.
+    put: () => change.op === 'put' && model.put(path, shown(change.content, titleOf(model, path))),
     mkdir: () => model.makeDirectory(path),
     remove: () => model.remove(path),
     move: () => 'to' in change && model.transfer(path, change.to, true, true),
@@ -45,6 +46,10 @@ export function applyToModel(model: TreeModel, change: Change): void {
   if (said !== 'done') {
     throw new Error(`the model says ${said} to ${JSON.stringify(change).slice(0, 200)}`);
   }
+}
+
+function titleOf(model: TreeModel, path: string): string {
+  return / \{(.*)\}$/.exec(model.entries.get(path) ?? '')?.[1] ?? '';
 }
 
 function setProperty(model: TreeModel, path: string, value: string): string {

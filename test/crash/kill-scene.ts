@@ -162,7 +162,7 @@ export class Stage implements AsyncDisposable {
     if (wasKilled) {
       await this.#restart(place, second);
     }
-    const { passed, dump } = await this.#finish(place, possible ?? [model.dump()], second);
+    const { passed, dump } = await this.#finish(place, possible ?? [model.dump()], wasKilled, second);
     assert.deepEqual(await this.#onGrid(place.rootCap), dump, 'on the grid');
     return { wasKilled, passed };
   }
@@ -188,6 +188,7 @@ export class Stage implements AsyncDisposable {
   async #finish(
     place: WorldPlace,
     possible: readonly Dump[],
+    isKilled: boolean,
     second: KillPoint | undefined,
   ): Promise<{ readonly dump: Dump; readonly passed: readonly string[] }> {
     let isKilledAgain = second !== undefined;
@@ -196,9 +197,10 @@ export class Stage implements AsyncDisposable {
         const passed = await this.#process.ask<readonly string[]>({ order: 'passed' });
         const away = await this.#process.ask<Dump>({ order: 'dump' });
         await this.#process.ask({ order: 'grid-back' });
-        const dump = await this.#process.ask<Dump>({ order: 'dump' });
-        requireOneOf(dump, possible);
-        assert.deepEqual(away, withUnread(dump, away), 'while the grid was away');
+        const found = await this.#process.ask<Dump>({ order: 'dump' });
+        requireOneOf(found, possible);
+        assert.deepEqual(away, withUnread(found, away), 'while the grid was away');
+        const dump = isKilled && second === undefined ? await this.#changeAll(found) : found;
         await this.#process.ask({ order: 'step', step: { op: 'flush' } });
         assert.deepEqual(await this.#process.ask<Dump>({ order: 'dump' }), dump, 'after the flush');
         await this.#process.ask({ order: 'step', step: { op: 'evict' } });
@@ -217,6 +219,30 @@ export class Stage implements AsyncDisposable {
         await this.#restart(place, undefined);
       }
     }
+  }
+
+  /** Takes up every name again, while what was on its way to the grid may still come: gives the tree that is to be. */
+  async #changeAll(found: Dump): Promise<Dump> {
+    const model = new TreeModel();
+    for (const [path, content] of Object.entries(found)) {
+      model.entries.set(path, content);
+    }
+    const tops = Object.keys(found).filter((path) => path.slice(1, -1).includes('/') === false);
+    for (const [index, top] of tops.entries()) {
+      const path = top.replace(/\/$/, '');
+      const isDirectory = path !== top;
+      const put = { op: 'put', path: isDirectory ? `${path}/late` : path, content: `later ${path}` } as const;
+      const change = [
+        { op: 'remove', path } as const,
+        put,
+        { op: 'move', path, to: `${path}-moved` } as const,
+      ][index % 3];
+      if (change !== undefined) {
+        applyToModel(model, change);
+        await this.#process.ask({ order: 'step', step: change });
+      }
+    }
+    return model.dump();
   }
 
   async #restart(place: WorldPlace, point: KillPoint | undefined): Promise<void> {
