@@ -43,7 +43,7 @@ export class PacedGrid implements Grid {
   async read(cap: string, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
     const source = await this.#inner.read(cap, range, signal);
     const down = this.#down;
-    const stream = down ? paced(source, (bytes, over) => down.pass(bytes, over)) : source;
+    const stream = down ? new PacedStream(source, (bytes, over) => down.pass(bytes, over)) : source;
     if (!stream.closed) {
       this.#reads += 1;
       stream.once('close', () => {
@@ -104,7 +104,7 @@ export class PacedGrid implements Grid {
       return body;
     }
     let untilLook = YIELD_BYTES;
-    const stream = paced(body.stream, async (bytes, over) => {
+    const stream = new PacedStream(body.stream, async (bytes, over) => {
       await this.#up?.pass(bytes, over);
       untilLook -= bytes;
       if (untilLook <= 0) {
@@ -123,15 +123,31 @@ export class PacedGrid implements Grid {
   }
 }
 
-/** The same bytes, each slice when it may pass. Either end closes the other. */
-function paced(source: Readable, pass: Pass): Readable {
-  const over = new AbortController();
-  const stream = Readable.from(slices(source, pass, over.signal), { objectMode: false });
-  stream.once('close', () => {
-    over.abort();
-    source.on('error', () => undefined).destroy(); // nobody is left to hear of it
-  });
-  return stream;
+/** The same bytes, each slice when it may pass. Its end is the source's end, whichever comes first. */
+class PacedStream extends Readable {
+  readonly #source: Readable;
+  readonly #slices: AsyncGenerator<Buffer>;
+  readonly #over = new AbortController();
+
+  constructor(source: Readable, pass: Pass) {
+    super();
+    this.#source = source;
+    this.#slices = slices(source, pass, this.#over.signal);
+  }
+
+  override _read(): void {
+    this.#slices.next().then(
+      ({ value, done }) => this.push(done ? null : value),
+      (error: unknown) => this.destroy(error instanceof Error ? error : new Error('the source broke')),
+    );
+  }
+
+  // Not Readable.from, whose end waits for what runs: a slice may wait for seconds.
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#over.abort();
+    this.#source.on('error', () => undefined).destroy(); // nobody is left to hear of it
+    done(error);
+  }
 }
 
 async function* slices(source: Readable, pass: Pass, over: AbortSignal): AsyncGenerator<Buffer> {
