@@ -9,6 +9,13 @@ export interface SecretCodec {
   open(sealed: string, key: string): unknown;
 }
 
+const failures = new WeakSet<Error>();
+
+/** The disk here failed, not the grid. */
+export function isStoreFailure(error: unknown): boolean {
+  return error instanceof Error && failures.has(error);
+}
+
 export class SealedRecords {
   readonly #store: MetaStore;
   readonly #codec: SecretCodec;
@@ -23,10 +30,17 @@ export class SealedRecords {
     return { key, value: value === undefined ? undefined : { sealed: this.#codec.seal(value, key) } };
   }
 
-  /** Durable when it resolves, all or none. */
+  /** Durable when it resolves, all or none. What it rejects with is known to be the store's, not the grid's. */
   async commit(changes: readonly RecordChange[]): Promise<void> {
-    if (changes.length > 0) {
-      await this.#store.commit(changes);
+    try {
+      if (changes.length > 0) {
+        await this.#store.commit(changes);
+      }
+    } catch (error) {
+      if (error instanceof Error) {
+        failures.add(error);
+      }
+      throw error;
     }
   }
 

@@ -77,6 +77,22 @@ export function withMark(metadata: EdgeMetadata | undefined, mark: OurMark): Edg
   return { ...rest, [OUR_KEY]: mark };
 }
 
+/** With the time at which a node would say that the name was linked first: what `older` says, else now. */
+export function linkedSince(
+  metadata: EdgeMetadata,
+  older: EdgeMetadata | undefined,
+  nowMs: number,
+): EdgeMetadata {
+  const known = (older?.['tahoe'] as { readonly linkcrtime?: unknown } | undefined)?.linkcrtime;
+  return { ...metadata, tahoe: { linkcrtime: typeof known === 'number' ? known : nowMs / 1000 } };
+}
+
+/** What is sent to a node: its own key is its own. */
+export function withoutNodesKey(metadata: EdgeMetadata): EdgeMetadata {
+  const { tahoe: _nodes, ...rest } = metadata;
+  return rest;
+}
+
 function isProperty(value: unknown): value is readonly [string, string, string] {
   return Array.isArray(value) && value.length === 3 && value.every((part) => typeof part === 'string');
 }

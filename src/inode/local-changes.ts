@@ -13,7 +13,7 @@ import type { Changer } from './changer.ts';
 import { detachedBy, dropAll, neverLinked } from './detached.ts';
 import type { DirInode } from './dir-inode.ts';
 import type { DirTable } from './dir-table.ts';
-import { tokenOf } from './edge.ts';
+import { linkedSince, tokenOf } from './edge.ts';
 import { type LocalFiles, landedAs } from './local-files.ts';
 import type { WalkedDir } from './locate.ts';
 
@@ -148,10 +148,11 @@ export class LocalChanges implements Changer {
       return { place: { dirId, name }, edit: undefined }; // the grid never heard of it
     }
     const nowMs = clock.now();
+    const older = (old ? old.want : below)?.metadata;
     const edit: PendingEdit = {
       dirId,
       name,
-      want,
+      want: want && { ...want, metadata: linkedSince(want.metadata, older, nowMs) },
       base,
       tried,
       ...(isMoved || old?.isMoved ? { isMoved: true } : {}),

@@ -1,6 +1,7 @@
 // Whether the grid answers, as its last answer or failure told.
 import { FsError, isRetryable } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { isStoreFailure } from '../edits/sealed-records.ts';
 
 export class GridState {
   readonly #log: Logger;
@@ -32,7 +33,12 @@ export class GridState {
 
   /** Any failure of a call; only those that may heal by themselves say that the grid is away. */
   failed(error: unknown): void {
-    if (!(error instanceof FsError) || !isRetryable(error) || error.code === 'race') {
+    if (
+      !(error instanceof FsError) ||
+      !isRetryable(error) ||
+      error.code === 'race' ||
+      isStoreFailure(error)
+    ) {
       return;
     }
     if (this.#error === undefined) {

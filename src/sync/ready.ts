@@ -4,6 +4,7 @@ import { placeKey, type WantedChild } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
 import { capOf, type PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
+import { withoutNodesKey } from '../inode/edge.ts';
 import { landedAs } from '../inode/local-files.ts';
 import { isLocalText } from '../tahoe/caps.ts';
 
@@ -13,12 +14,13 @@ export function landedChild(landed: Landed, want: WantedChild): WantedChild {
 }
 
 /** The child by the grid's caps; undefined while they are not known. */
-export function onGrid(landed: Landed, want: WantedChild): WantedChild | undefined {
+export function onGrid(known: Landed, want: WantedChild): WantedChild | undefined {
   if (!isLocalText(want.readCap)) {
-    return want;
+    return { ...want, metadata: withoutNodesKey(want.metadata) };
   }
-  const caps = landed.capsOf(want.readCap ?? '');
-  return caps && landedAs(want, caps);
+  const caps = known.capsOf(want.readCap ?? '');
+  const landed = caps && landedAs(want, caps);
+  return landed && { ...landed, metadata: withoutNodesKey(landed.metadata) };
 }
 
 /**
