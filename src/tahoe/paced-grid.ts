@@ -20,7 +20,10 @@ type Pass = (bytes: number, signal: AbortSignal) => Promise<void>;
 
 /** What passes at once. */
 const SLICE_BYTES = 16 * 1024;
-/** What an upload sends before it looks again whether somebody reads, and how long it waits then. */
+/**
+ * What an upload sends before it looks again whether somebody reads, and how long it waits then. Beside four uploads a
+ * download of 48 MiB took 0.64 s so, 1.06 s without (0.72 s alone; medians of six).
+ */
 const YIELD_BYTES = 128 * 1024;
 const YIELD_MS = 50;
 
@@ -58,11 +61,15 @@ export class PacedGrid implements Grid {
   }
 
   async upload(body: UploadBody, signal?: AbortSignal): Promise<string> {
-    return await this.#inner.upload(await this.#pacedBody(body, signal), signal);
+    return await this.#inner.upload(
+      await this.#pacedBody(body, this.#options.doUploadsYield, signal),
+      signal,
+    );
   }
 
   async overwrite(writeCap: string, body: UploadBody, signal?: AbortSignal): Promise<void> {
-    await this.#inner.overwrite(writeCap, await this.#pacedBody(body, signal), signal);
+    // Its client waits in any case: mutable files are written through.
+    await this.#inner.overwrite(writeCap, await this.#pacedBody(body, false, signal), signal);
   }
 
   list(dirCap: string, signal?: AbortSignal): Promise<Listing> {
@@ -95,12 +102,16 @@ export class PacedGrid implements Grid {
   }
 
   /** Bytes that are here already are sent in one piece, when their time has come. */
-  async #pacedBody(body: UploadBody, signal: AbortSignal | undefined): Promise<UploadBody> {
+  async #pacedBody(
+    body: UploadBody,
+    doesYield: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<UploadBody> {
     if ('bytes' in body) {
       await this.#up?.pass(body.bytes.length, signal);
       return body;
     }
-    if (!this.#up && !this.#options.doUploadsYield) {
+    if (!this.#up && !doesYield) {
       return body;
     }
     let untilLook = YIELD_BYTES;
@@ -109,17 +120,12 @@ export class PacedGrid implements Grid {
       untilLook -= bytes;
       if (untilLook <= 0) {
         untilLook = YIELD_BYTES;
-        await this.#yield(over);
+        if (doesYield && this.#reads > 0) {
+          await this.#options.clock.sleep(YIELD_MS, over);
+        }
       }
     });
     return { stream, sizeBytes: body.sizeBytes };
-  }
-
-  async #yield(over: AbortSignal): Promise<void> {
-    const { clock, doUploadsYield } = this.#options;
-    if (doUploadsYield && this.#reads > 0) {
-      await clock.sleep(YIELD_MS, over);
-    }
   }
 }
 

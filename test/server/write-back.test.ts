@@ -61,7 +61,7 @@ describe('the property sync-state', { concurrency: 2 }, () => {
     await using home = await BackHome.start(RESTING);
     assert.equal(await home.client.put('/there', CONTENT), 201);
     await home.flushed();
-    assert.equal(await home.client.put('/waits', CONTENT), 201);
+    assert.equal(await home.client.put('/waits', `${CONTENT}other`), 201);
     assert.equal(await home.client.mkcol('/dir'), 201);
     const resting = { '/': 'synced', '/there': 'synced', '/waits': 'waiting', '/dir/': 'waiting' };
     assert.deepEqual(await states(home), resting);

@@ -88,6 +88,8 @@ describe('PacedGrid', () => {
       assert.equal(await upload(), 0);
       const reading = await paced.read(cap, WHOLE);
       assert.equal(await upload(), doUploadsYield ? 400 : 0);
+      const mutable = inner.makeMutableFile(Buffer.from('old'));
+      assert.equal(await timeOf(clock, paced.overwrite(mutable, stream(Buffer.alloc(2 ** 20)))), 0);
       await buffer(reading);
       assert.equal(await upload(), 0);
     }
