@@ -252,6 +252,11 @@ export class DirInode implements DirnodePort, Savable {
     await this.#context.listings?.drop(this.dirId);
   }
 
+  /** After a restart something is at hand, however old. */
+  get isKept(): boolean {
+    return this.#isLocal || this.#savedSnapshot !== undefined || this.#context.listings === undefined;
+  }
+
   /** Writes down what is at hand, so that it is at hand after a restart too; after what is being written. */
   async save(): Promise<void> {
     const before = this.#saving ?? Promise.resolve();

@@ -47,6 +47,9 @@ export class LocalChanges implements Changer {
     const ways = source === undefined ? [at] : [at, source];
     for (const { dir } of ways.flatMap((way) => [...stepsOf(way)])) {
       await dir.children(Number.POSITIVE_INFINITY, signal);
+      if (!dir.isKept) {
+        await dir.save(); // what is answered below it is shown after a restart, too, whatever the grid does
+      }
     }
     if (signal?.aborted) {
       throw new FsError('aborted', 'the request was given up', { cause: signal.reason });

@@ -55,7 +55,7 @@ describe('openCacheRoot', () => {
     await using folder = await temporaryFolder();
     const writer = await openAt(folder.path);
     const reader = await openAt(folder.path, { writeSecret: undefined });
-    assert.deepEqual(reader, { ...writer, writerKey: undefined });
+    assert.deepEqual(reader, { ...writer, dirtyKey: undefined, writerKey: undefined });
   });
 
   test('keeps roots apart', async () => {
