@@ -111,7 +111,9 @@ export class BackControl implements SyncControl {
         throw new FsError('aborted', 'the waiting was called off', { cause: signal.reason });
       }
       const left = old();
-      syncer.tracks.forceNew(left);
+      if (syncer.tracks.forceNew(left)) {
+        syncer.wake();
+      }
       const waiting = left.filter((edit) => edit.parked === undefined);
       const missing = this.#amount(left);
       yield {

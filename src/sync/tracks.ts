@@ -104,11 +104,15 @@ export class Tracks {
     }
   }
 
-  /** As `force`, but what failed meanwhile waits for its next try. */
-  forceNew(edits: Iterable<PendingEdit>): void {
+  /** As `force`, but what failed meanwhile waits for its next try. False where all were forced before. */
+  forceNew(edits: Iterable<PendingEdit>): boolean {
+    let isNew = false;
     for (const edit of edits) {
-      this.of(edit).isForced = true;
+      const track = this.of(edit);
+      isNew ||= !track.isForced;
+      track.isForced = true;
     }
+    return isNew;
   }
 
   /** The grid is back: what failed while it was away is tried now. */
