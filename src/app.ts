@@ -39,9 +39,9 @@ export interface App extends AsyncDisposable {
   readonly addresses: readonly string[];
   /**
    * Accepts no more, lets what runs end within `graceMs`, and waits up to `drainMs` for the grid to have everything; what
-   * was answered is safe either way.
+   * was answered is safe either way. `onDrained` is called when that is over, and only closing is left.
    */
-  stop(graceMs: number, drainMs: number): Promise<void>;
+  stop(graceMs: number, drainMs: number, onDrained?: () => void): Promise<void>;
 }
 
 export interface AppParts {
@@ -60,9 +60,10 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const closers = new Closers();
   try {
     const { front, sync } = await start(config, parts, closers);
-    const stop = async (graceMs: number, drainMs: number): Promise<void> => {
+    const stop: App['stop'] = async (graceMs, drainMs, onDrained) => {
       await front.stop(graceMs);
       await drain(sync, drainMs, parts);
+      onDrained?.();
       await closers.close();
     };
     return { addresses: front.addresses, stop, [Symbol.asyncDispose]: () => stop(0, 0) };

@@ -15,7 +15,7 @@ export interface ServeParts extends AppParts {
 
 /** For requests that run when the end is asked for. */
 const GRACE_MS = 10_000;
-/** For everything after them; then the process ends whatever still hangs. */
+/** For closing, after them and after what waits; then the process ends whatever still hangs. */
 const AFTER_GRACE_MS = 5_000;
 
 /** A longer one would fire at once. */
@@ -37,7 +37,7 @@ export async function serve(config: Config, parts: ServeParts): Promise<number> 
   const exitCode = await end.asked;
   log.info('stopping');
   // After a bug nothing new is begun: what waits is on stable storage, and goes on with the next process.
-  await app.stop(GRACE_MS, exitCode === DONE ? config.shutdownGraceMs : 0);
+  await app.stop(GRACE_MS, exitCode === DONE ? config.shutdownGraceMs : 0, () => end.endSoon(exitCode));
   return exitCode;
 }
 
@@ -75,6 +75,11 @@ class End implements Disposable {
     for (const [event, listener] of this.#listeners) {
       process.off(event, listener);
     }
+  }
+
+  /** Only closing is left, and that may hang with the grid. */
+  endSoon(exitCode: number): void {
+    this.#clock.after(AFTER_GRACE_MS, () => process.exit(exitCode));
   }
 
   #begin(exitCode: number): void {
