@@ -70,19 +70,22 @@ export async function startRealGrid(options: RealGridOptions = {}): Promise<Real
   const call = async (command: string, ...args: readonly string[]): Promise<string> =>
     (await run(script, [command, '--dir', dir, ...args], { maxBuffer: 16 << 20 })).stdout;
   const settings = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const stopNow = (): void => {
+    spawnSync(script, ['down', '--wipe', '--dir', dir]);
+  };
   const up = async (triesLeft: number): Promise<string> => {
     try {
       return await call('up', '--port', String(await freePort()), ...settings);
     } catch (error) {
-      // Somebody else took the port between our look and the node's bind.
-      if (triesLeft > 0 && error instanceof Error && error.message.includes('in use')) {
-        return up(triesLeft - 1);
+      // Somebody else took the port between our look and the node's bind; or a node met a server that was not up yet,
+      // and waits longer than we do before it tries again (seen once in some hundred starts).
+      const mayPass = error instanceof Error && /in use|gateway connected to/.test(error.message);
+      if (triesLeft === 0 || !mayPass) {
+        throw error;
       }
-      throw error;
+      stopNow();
+      return up(triesLeft - 1);
     }
-  };
-  const stopNow = (): void => {
-    spawnSync(script, ['down', '--wipe', '--dir', dir]);
   };
   process.once('exit', stopNow);
   try {
