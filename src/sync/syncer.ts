@@ -21,6 +21,7 @@ import { GridState } from './grid-state.ts';
 import { KeepOurs } from './keep-ours.ts';
 import { localFileOf } from './local-file.ts';
 import { localGroups } from './local-groups.ts';
+import { Rush } from './rush.ts';
 import { StandingFinder } from './standing.ts';
 import { Tracks, type TrackTimes } from './tracks.ts';
 import { type UploadAsk, type UploadSource, Uploads } from './uploads.ts';
@@ -63,12 +64,14 @@ export class Syncer {
   readonly #keepOurs: KeepOurs;
   readonly #rounds: DirRounds;
   readonly #wakeups: Wakeups;
+  readonly #rush: Rush;
   readonly #waiting = new Set<() => void>();
 
   constructor(options: SyncerOptions) {
     this.#o = options;
     const { pending, landed, stands, dirs, root, clock, log } = options;
     const onChange = (): void => this.wake();
+    this.#rush = new Rush(clock);
     this.#wakeups = new Wakeups(clock, () => this.#pass());
     this.tracks = new Tracks(options);
     this.state = new GridState(log, () => {
@@ -76,7 +79,8 @@ export class Syncer {
       this.wake();
     });
     const onAnswered = (): void => this.state.answered();
-    this.uploads = new Uploads({ ...options, onAnswered, onChange });
+    const isRush = (): boolean => this.#rush.isOn;
+    this.uploads = new Uploads({ ...options, isRush, onAnswered, onChange });
     this.finder = new StandingFinder({ pending, stands, dirs, root, maxAgeMs: options.proofMaxAgeMs });
     this.#frozen = new Frozen({ tracks: this.tracks, uploads: this.uploads, landed });
     this.#keepOurs = new KeepOurs(options);
@@ -91,6 +95,9 @@ export class Syncer {
       onChange,
     });
     pending.onSettled((before, now) => {
+      if (now && now.gen !== before?.gen) {
+        this.#rush.changed();
+      }
       if (before && !now) {
         this.#frozen.forget(before); // or its bytes would be kept for ever
       }

@@ -28,6 +28,8 @@ export interface UploadsParts {
   readonly log: Logger;
   /** How many at once; of small files twice as many. */
   readonly transfers: number;
+  /** Clients come first just now: one at a time is enough. */
+  readonly isRush: () => boolean;
   /** The grid has taken one. */
   readonly onAnswered: () => void;
   /** Something has come to its end. */
@@ -48,6 +50,8 @@ interface Running {
   readonly done: Promise<void>;
 }
 
+/** Of small files, which count half, one. */
+const RUSH_TRANSFERS = 0.5;
 /** Who has waited so long comes before smaller ones. */
 const PATIENCE_MS = 20_000;
 /** Sent in one piece, so that the grid's client may send it again. */
@@ -130,7 +134,10 @@ export class Uploads {
   }
 
   #startMore(): void {
-    while (!this.#isStopped && this.#taken() < this.#parts.transfers) {
+    while (
+      !this.#isStopped &&
+      this.#taken() < (this.#parts.isRush() ? RUSH_TRANSFERS : this.#parts.transfers)
+    ) {
       const next = this.#waiting.pop();
       if (next === undefined) {
         return;
