@@ -113,11 +113,14 @@ export async function loadCreateRootConfig(
   return { config: Object.freeze(configOf(settings, node)), warnings: settings.warnings, place };
 }
 
-/** What a command is to do with the cache, beside its paths. */
-export interface CacheTaskConfig {
+interface TaskConfig {
   /** The beginning of a root's id; empty = not said. */
   readonly rootId: string;
   readonly isJson: boolean;
+}
+
+/** What a command is to do with the cache, beside its paths. */
+export interface CacheTaskConfig extends TaskConfig {
   readonly isRecursive: boolean;
   readonly isRepair: boolean;
 }
@@ -128,24 +131,14 @@ export async function loadCacheConfig(
   flags: Readonly<Record<string, unknown>>,
   sources: ConfigSources,
 ): Promise<Loaded & { readonly task: CacheTaskConfig }> {
-  const settings = await Settings.load(command, flags, sources);
-  const node = await readNode(settings);
-  const open = configOf(settings, node);
-  const task = {
-    rootId: settings.parsed('root', parseRootId, ''),
-    isJson: settings.flag('json'),
+  return await loadTaskConfig(command, flags, sources, (settings) => ({
     isRecursive: settings.flag('recursive'),
     isRepair: settings.flag('repair'),
-  };
-  const rootCapText = await findRootCap(settings, node !== undefined);
-  return { config: Object.freeze({ ...open, rootCapText }), warnings: settings.warnings, task };
+  }));
 }
 
 /** What a command is to do with changes on their way to the grid, beside its paths. */
-export interface SyncTaskConfig {
-  /** The beginning of a root's id; empty = not said. */
-  readonly rootId: string;
-  readonly isJson: boolean;
+export interface SyncTaskConfig extends TaskConfig {
   readonly isAll: boolean;
   readonly isWatching: boolean;
   readonly isWaiting: boolean;
@@ -162,18 +155,30 @@ export async function loadSyncConfig(
   flags: Readonly<Record<string, unknown>>,
   sources: ConfigSources,
 ): Promise<Loaded & { readonly task: SyncTaskConfig }> {
-  const settings = await Settings.load(command, flags, sources);
-  const node = await readNode(settings);
-  const open = configOf(settings, node);
-  const task = {
-    rootId: settings.parsed('root', parseRootId, ''),
-    isJson: settings.flag('json'),
+  return await loadTaskConfig(command, flags, sources, (settings) => ({
     isAll: settings.flag('all'),
     isWatching: settings.flag('watch'),
     isWaiting: settings.flag('wait'),
     keepsCopy: !settings.flag('no-keep'),
     olderThanMs: settings.parsed('older-than', parseKeepMs, 0),
     isConfirmed: settings.flag('yes'),
+  }));
+}
+
+/** What commands about a root that may be served just now have in common; `taskOf` reads what is the command's own. */
+async function loadTaskConfig<T>(
+  command: CacheCommandName | SyncCommandName,
+  flags: Readonly<Record<string, unknown>>,
+  sources: ConfigSources,
+  taskOf: (settings: Settings) => T,
+): Promise<Loaded & { readonly task: T & TaskConfig }> {
+  const settings = await Settings.load(command, flags, sources);
+  const node = await readNode(settings);
+  const open = configOf(settings, node);
+  const task = {
+    rootId: settings.parsed('root', parseRootId, ''),
+    isJson: settings.flag('json'),
+    ...taskOf(settings),
   };
   const rootCapText = await findRootCap(settings, node !== undefined);
   return { config: Object.freeze({ ...open, rootCapText }), warnings: settings.warnings, task };

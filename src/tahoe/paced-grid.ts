@@ -4,7 +4,8 @@ import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { Pace } from '../base/pace.ts';
 import type { ByteRange } from '../base/ranges.ts';
-import type { CheckResult, ChildLink, Grid, GridSpace, Listing, UploadBody } from './grid.ts';
+import type { Grid, UploadBody } from './grid.ts';
+import { PassingGrid } from './passing-grid.ts';
 
 export interface PacedGridOptions {
   /** Undefined = no limit, like the next. */
@@ -27,8 +28,7 @@ const SLICE_BYTES = 16 * 1024;
 const YIELD_BYTES = 128 * 1024;
 const YIELD_MS = 50;
 
-export class PacedGrid implements Grid {
-  readonly #inner: Grid;
+export class PacedGrid extends PassingGrid {
   readonly #options: PacedGridOptions;
   readonly #up: Pace | undefined;
   readonly #down: Pace | undefined;
@@ -36,15 +36,15 @@ export class PacedGrid implements Grid {
   #reads = 0;
 
   constructor(inner: Grid, options: PacedGridOptions) {
+    super(inner);
     const { uploadBytesPerSecond, downloadBytesPerSecond, clock } = options;
-    this.#inner = inner;
     this.#options = options;
     this.#up = uploadBytesPerSecond === undefined ? undefined : new Pace(uploadBytesPerSecond, clock);
     this.#down = downloadBytesPerSecond === undefined ? undefined : new Pace(downloadBytesPerSecond, clock);
   }
 
-  async read(cap: string, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
-    const source = await this.#inner.read(cap, range, signal);
+  override async read(cap: string, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
+    const source = await this.inner.read(cap, range, signal);
     const down = this.#down;
     const stream = down ? new PacedStream(source, (bytes, over) => down.pass(bytes, over)) : source;
     if (!stream.closed) {
@@ -56,49 +56,13 @@ export class PacedGrid implements Grid {
     return stream;
   }
 
-  mutableSize(cap: string, signal?: AbortSignal): Promise<number> {
-    return this.#inner.mutableSize(cap, signal);
+  override async upload(body: UploadBody, signal?: AbortSignal): Promise<string> {
+    return await this.inner.upload(await this.#pacedBody(body, this.#options.doUploadsYield, signal), signal);
   }
 
-  async upload(body: UploadBody, signal?: AbortSignal): Promise<string> {
-    return await this.#inner.upload(
-      await this.#pacedBody(body, this.#options.doUploadsYield, signal),
-      signal,
-    );
-  }
-
-  async overwrite(writeCap: string, body: UploadBody, signal?: AbortSignal): Promise<void> {
+  override async overwrite(writeCap: string, body: UploadBody, signal?: AbortSignal): Promise<void> {
     // Its client waits in any case: mutable files are written through.
-    await this.#inner.overwrite(writeCap, await this.#pacedBody(body, false, signal), signal);
-  }
-
-  list(dirCap: string, signal?: AbortSignal): Promise<Listing> {
-    return this.#inner.list(dirCap, signal);
-  }
-
-  check(cap: string, signal?: AbortSignal): Promise<CheckResult> {
-    return this.#inner.check(cap, signal);
-  }
-
-  makeDirectory(children: ReadonlyMap<string, ChildLink>, signal?: AbortSignal): Promise<string> {
-    return this.#inner.makeDirectory(children, signal);
-  }
-
-  setChildren(
-    dirWriteCap: string,
-    children: ReadonlyMap<string, ChildLink>,
-    mayReplace: boolean,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    return this.#inner.setChildren(dirWriteCap, children, mayReplace, signal);
-  }
-
-  unlink(dirWriteCap: string, name: string, signal?: AbortSignal): Promise<boolean> {
-    return this.#inner.unlink(dirWriteCap, name, signal);
-  }
-
-  space(signal?: AbortSignal): Promise<GridSpace> {
-    return this.#inner.space(signal);
+    await this.inner.overwrite(writeCap, await this.#pacedBody(body, false, signal), signal);
   }
 
   /** Bytes that are here already are sent in one piece, when their time has come. */

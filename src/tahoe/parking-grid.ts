@@ -5,69 +5,28 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import { parseCap } from './caps.ts';
-import type { CheckResult, ChildLink, Grid, GridSpace, Listing, UploadBody } from './grid.ts';
+import type { Grid } from './grid.ts';
+import { PassingGrid } from './passing-grid.ts';
 
 /** A reader that took nothing for so long is asked no more; to start again costs the node one segment, 40 ms. */
 const STALLED_MS = 5_000;
 
-export class ParkingGrid implements Grid {
-  readonly #inner: Grid;
+export class ParkingGrid extends PassingGrid {
   readonly #clock: Clock;
 
   constructor(inner: Grid, clock: Clock) {
-    this.#inner = inner;
+    super(inner);
     this.#clock = clock;
   }
 
-  async read(cap: string, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
-    const first = await this.#inner.read(cap, range, signal);
+  override async read(cap: string, range: ByteRange, signal?: AbortSignal): Promise<Readable> {
+    const first = await this.inner.read(cap, range, signal);
     // Of a mutable file the rest may be another version's by then.
     if (parseCap(cap).kind === 'mutable') {
       return first;
     }
-    const again = (from: ByteRange): Promise<Readable> => this.#inner.read(cap, from, signal);
+    const again = (from: ByteRange): Promise<Readable> => this.inner.read(cap, from, signal);
     return new ParkedStream(first, range, again, this.#clock);
-  }
-
-  mutableSize(cap: string, signal?: AbortSignal): Promise<number> {
-    return this.#inner.mutableSize(cap, signal);
-  }
-
-  upload(body: UploadBody, signal?: AbortSignal): Promise<string> {
-    return this.#inner.upload(body, signal);
-  }
-
-  overwrite(writeCap: string, body: UploadBody, signal?: AbortSignal): Promise<void> {
-    return this.#inner.overwrite(writeCap, body, signal);
-  }
-
-  list(dirCap: string, signal?: AbortSignal): Promise<Listing> {
-    return this.#inner.list(dirCap, signal);
-  }
-
-  check(cap: string, signal?: AbortSignal): Promise<CheckResult> {
-    return this.#inner.check(cap, signal);
-  }
-
-  makeDirectory(children: ReadonlyMap<string, ChildLink>, signal?: AbortSignal): Promise<string> {
-    return this.#inner.makeDirectory(children, signal);
-  }
-
-  setChildren(
-    dirWriteCap: string,
-    children: ReadonlyMap<string, ChildLink>,
-    mayReplace: boolean,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    return this.#inner.setChildren(dirWriteCap, children, mayReplace, signal);
-  }
-
-  unlink(dirWriteCap: string, name: string, signal?: AbortSignal): Promise<boolean> {
-    return this.#inner.unlink(dirWriteCap, name, signal);
-  }
-
-  space(signal?: AbortSignal): Promise<GridSpace> {
-    return this.#inner.space(signal);
   }
 }
 
