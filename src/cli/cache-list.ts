@@ -1,31 +1,14 @@
 // `cache list`: what of the tree is here, a line for each name as it comes: a tree may have millions.
-import { showPath } from '../base/path.ts';
 import type { CachedEntry } from '../inode/cache-control.ts';
 import { showBytes, showShare } from './amounts.ts';
-import { type CacheTask, pathText, printJson } from './cache-task.ts';
+import { type CacheTask, pathText, printEntries } from './cache-task.ts';
 import { DONE } from './exit-codes.ts';
 
 export async function cacheList(task: CacheTask): Promise<number> {
-  const { control, isJson, output, signal } = task;
   const path = task.paths[0] ?? [];
-  let isEmpty = true;
-  for await (const entry of control.list(path, signal)) {
-    if (!output.isRead()) {
-      return DONE;
-    }
-    if (isJson) {
-      printJson(output, { ...entry, path: showPath(entry.path) });
-      continue;
-    }
-    if (isEmpty) {
-      output.line(row('CACHED', '', 'SIZE', '', 'PATH'));
-    }
-    isEmpty = false;
-    output.line(rowOf(entry));
-  }
-  if (isEmpty && !isJson) {
-    output.line(`nothing below ${pathText(path)} is cached`);
-  }
+  const heading = row('CACHED', '', 'SIZE', '', 'PATH');
+  const empty = `nothing below ${pathText(path)} is cached`;
+  await printEntries(task.control.list(path, task.signal), task, { heading, rowOf, empty });
   return DONE;
 }
 

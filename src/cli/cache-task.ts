@@ -40,6 +40,41 @@ export function jsonText(value: object): string {
   return JSON.stringify(value, (_key, part: unknown) => (part === undefined ? null : part));
 }
 
+/** How entries of one kind are shown. */
+export interface EntryTable<T> {
+  /** Above the first; none where there are no entries. */
+  readonly heading: string;
+  readonly rowOf: (entry: T) => string;
+  /** Said where there are none. */
+  readonly empty: string;
+}
+
+/** A line for each entry as it comes, as long as somebody reads them: there may be millions. */
+export async function printEntries<T extends { readonly path: TreePath }>(
+  entries: AsyncIterable<T>,
+  { isJson, output }: { readonly isJson: boolean; readonly output: Output },
+  { heading, rowOf, empty }: EntryTable<T>,
+): Promise<void> {
+  let isEmpty = true;
+  for await (const entry of entries) {
+    if (!output.isRead()) {
+      return;
+    }
+    if (isJson) {
+      printJson(output, { ...entry, path: showPath(entry.path) });
+      continue;
+    }
+    if (isEmpty) {
+      output.line(heading);
+    }
+    isEmpty = false;
+    output.line(rowOf(entry));
+  }
+  if (isEmpty && !isJson) {
+    output.line(empty);
+  }
+}
+
 export function failuresForJson(failed: readonly FailedPath[]): readonly object[] {
   return failed.map(({ path, reason }) => ({ path: showPath(path), reason: maskSecrets(reason) }));
 }

@@ -4,30 +4,13 @@ import { visible } from '../base/log.ts';
 import { showPath } from '../base/path.ts';
 import type { TrashEntry } from '../sync/sync-control.ts';
 import { showBytes, showCount } from './amounts.ts';
-import { pathText, printJson } from './cache-task.ts';
+import { pathText, printEntries, printJson } from './cache-task.ts';
 import { DONE, FAILED } from './exit-codes.ts';
 import type { SyncTask } from './sync-task.ts';
 
-/** A line for each entry as it comes. */
-export async function trashList({ sync, isJson, output }: SyncTask): Promise<number> {
-  let isEmpty = true;
-  for await (const entry of sync.trash()) {
-    if (!output.isRead()) {
-      return DONE;
-    }
-    if (isJson) {
-      printJson(output, { ...entry, path: showPath(entry.path) });
-      continue;
-    }
-    if (isEmpty) {
-      output.line(row('ID', 'REMOVED', 'CAUSE', 'SIZE', 'PATH'));
-    }
-    isEmpty = false;
-    output.line(rowOf(entry));
-  }
-  if (isEmpty && !isJson) {
-    output.line('the trash is empty');
-  }
+export async function trashList(task: SyncTask): Promise<number> {
+  const heading = row('ID', 'REMOVED', 'CAUSE', 'SIZE', 'PATH');
+  await printEntries(task.sync.trash(), task, { heading, rowOf, empty: 'the trash is empty' });
   return DONE;
 }
 
