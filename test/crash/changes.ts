@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { hasCode } from '../../src/base/errors.ts';
 import type { Tree } from '../../src/inode/tree.ts';
 import { startSha256 } from '../../src/seal/hash.ts';
-import { at } from '../inode/make-tree.ts';
+import { at, dump } from '../inode/make-tree.ts';
 import type { TreeModel } from '../model/tree-model.ts';
 import type { Change } from './write-back-steps.ts';
 
@@ -62,19 +62,8 @@ function setProperty(model: TreeModel, path: string, value: string): string {
 export const UNREAD = '?';
 
 /** The whole tree as the model dumps it. */
-export async function dumpTree(tree: Tree, path = ''): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  const view = await tree.list(at(path));
-  for (const child of view.children()) {
-    const childPath = `${path}/${child.name}`;
-    if (child.kind === 'directory') {
-      found[`${childPath}/`] = '';
-      Object.assign(found, await dumpTree(tree, childPath));
-    } else {
-      found[childPath] = await readShown(tree, childPath);
-    }
-  }
-  return found;
+export async function dumpTree(tree: Tree): Promise<Record<string, string>> {
+  return await dump(tree, '', readShown);
 }
 
 async function readShown(tree: Tree, path: string): Promise<string> {

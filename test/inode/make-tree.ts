@@ -14,7 +14,7 @@ import { Stands } from '../../src/edits/stands.ts';
 import { GridTree, type LocalParts } from '../../src/inode/grid-tree.ts';
 import { ListingStore, type WriteCapCodec } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
-import type { Changed, Tree, WriteOptions } from '../../src/inode/tree.ts';
+import type { Changed, Resource, Tree, WriteOptions } from '../../src/inode/tree.ts';
 import { randomBytes } from '../../src/seal/random.ts';
 import { parseOwnCap } from '../../src/tahoe/caps.ts';
 import type { Grid } from '../../src/tahoe/grid.ts';
@@ -137,17 +137,20 @@ export async function get(tree: Tree, path: string): Promise<string> {
   return (await buffer(await file.read({ start: 0, end: file.resource.sizeBytes }))).toString();
 }
 
+/** What a dump says of a file. */
+export type ReadShown = (tree: Tree, path: string, file: Resource) => Promise<string>;
+
 /** The whole tree as `path -> content` (directories end in a slash). */
-export async function dump(tree: Tree, path = ''): Promise<Record<string, string>> {
+export async function dump(tree: Tree, path = '', read: ReadShown = get): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const view = await tree.list(at(path));
   for (const child of view.children()) {
     const childPath = `${path}/${child.name}`;
     if (child.kind === 'directory') {
       found[`${childPath}/`] = '';
-      Object.assign(found, await dump(tree, childPath));
+      Object.assign(found, await dump(tree, childPath, read));
     } else {
-      found[childPath] = await get(tree, childPath);
+      found[childPath] = await read(tree, childPath, child);
     }
   }
   return found;

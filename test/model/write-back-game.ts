@@ -7,7 +7,7 @@ import type { Fate } from '../fakes/killed.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
-import { at, get, makeTree } from '../inode/make-tree.ts';
+import { dump, get, makeTree } from '../inode/make-tree.ts';
 import { type Around, makeAround, type ProcessOptions, SyncProcess } from '../sync/sync-process.ts';
 import { Clients, HOMES, type Operation, outcomeOf, possibleModels } from './clients.ts';
 import { NotedModel } from './noted-model.ts';
@@ -203,18 +203,10 @@ export class Game {
   }
 }
 
-/** As `dump`, with what clients noted of files. */
-async function dumpNoted(tree: Tree, path = ''): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  const view = await tree.list(at(path));
-  for (const child of view.children()) {
-    const childPath = `${path}/${child.name}`;
-    if (child.kind === 'directory') {
-      found[`${childPath}/`] = '';
-      Object.assign(found, await dumpNoted(tree, childPath));
-    } else {
-      found[childPath] = NotedModel.noted(await get(tree, childPath), child.deadProperties[0]?.xml);
-    }
-  }
+/** As `dump`, with what clients noted of files, in the order of paths. */
+async function dumpNoted(tree: Tree): Promise<Record<string, string>> {
+  const found = await dump(tree, '', async (_tree, path, { deadProperties }) =>
+    NotedModel.noted(await get(tree, path), deadProperties[0]?.xml),
+  );
   return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
