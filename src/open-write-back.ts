@@ -5,6 +5,7 @@ import type { BlockCache } from './cache/block-cache.ts';
 import type { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import { DirtyStore } from './dirty/dirty-store.ts';
+import type { Disk } from './dirty/disk.ts';
 import { Landed } from './edits/landed.ts';
 import type { PendingEdit } from './edits/pending.ts';
 import { PendingEdits } from './edits/pending-edits.ts';
@@ -43,6 +44,8 @@ export async function openWriteBack(
     readonly cacheRoot: CacheRoot;
     readonly records: SealedRecords;
     readonly cache: BlockCache;
+    /** Where the bytes go; by itself the system's. */
+    readonly disk?: Disk;
   },
   closers: Closers,
 ): Promise<WriteBack | undefined> {
@@ -74,6 +77,7 @@ export async function openWriteBack(
     giveUp: (bytes) => giveUpMore(bytes),
     log,
     clock,
+    ...(parts.disk && { disk: parts.disk }),
   });
   closers.add(() => bodies.close());
   return {

@@ -7,19 +7,16 @@ import { BlockCache } from '../../src/cache/block-cache.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import { Closers } from '../../src/closers.ts';
 import { loadServeConfig } from '../../src/config.ts';
-import { DirtyStore } from '../../src/dirty/dirty-store.ts';
+import type { DirtyStore } from '../../src/dirty/dirty-store.ts';
 import { systemDisk } from '../../src/dirty/disk.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
-import { Landed } from '../../src/edits/landed.ts';
-import { PendingEdits } from '../../src/edits/pending-edits.ts';
 import { SealedRecords } from '../../src/edits/sealed-records.ts';
-import { Stands } from '../../src/edits/stands.ts';
 import { GridTree } from '../../src/inode/grid-tree.ts';
 import { ListingStore } from '../../src/inode/listing-store.ts';
 import { MutableStore } from '../../src/inode/mutable-store.ts';
 import { openRootFolder } from '../../src/meta/root-folder.ts';
-import { makeSyncing, type WriteBack } from '../../src/open-write-back.ts';
-import { randomFraction, randomId } from '../../src/seal/random.ts';
+import { makeSyncing, openWriteBack } from '../../src/open-write-back.ts';
+import { randomFraction } from '../../src/seal/random.ts';
 import type { SyncControl } from '../../src/sync/sync-control.ts';
 import { parseCap, readOnlyText, storageIndexOf } from '../../src/tahoe/caps.ts';
 import { HttpGrid } from '../../src/tahoe/http-grid.ts';
@@ -61,6 +58,8 @@ class World {
         'cache-dir': cacheDir,
         'write-mode': 'back',
         'write-back': '1h',
+        'cache-max-dirty': '0',
+        'cache-min-free-space': '0',
         'sole-writer': isSoleWriter,
       },
       {
@@ -106,30 +105,11 @@ class World {
     });
     closers.add(() => cache.close());
     const records = new SealedRecords(local, writersSecrets(cacheRoot.writerKey));
-    if (cacheRoot.dirtyKey === undefined || cacheRoot.writerKey === undefined) {
+    const disk = killingDisk(systemDisk, this.points);
+    const writeBack = await openWriteBack(config, { cacheRoot, records, cache, log, clock, disk }, closers);
+    if (writeBack === undefined) {
       throw new Error('the root can not be written');
     }
-    const bodies = await DirtyStore.open({
-      folder: cacheRoot.folder,
-      key: cacheRoot.dirtyKey,
-      manifestKey: cacheRoot.writerKey,
-      isFsynced: true,
-      maxBytes: undefined,
-      minFreeBytes: 0,
-      makeRoom: async () => false,
-      log,
-      clock,
-      disk: killingDisk(systemDisk, this.points),
-    });
-    closers.add(() => bodies.close());
-    const writeBack: WriteBack = {
-      pending: await PendingEdits.open(records),
-      landed: await Landed.open(records),
-      stands: await Stands.open(records),
-      bodies,
-      newId: randomId,
-      makeRoomBy: () => undefined,
-    };
     const tree = new GridTree({
       grid,
       rootCap,
@@ -155,7 +135,7 @@ class World {
     closers.add(() => syncing.stop());
     this.#control = syncing.control;
     this.#tree = tree;
-    this.#bodies = bodies;
+    this.#bodies = writeBack.bodies;
     this.#background = Promise.all([syncing.start(), tree.recover()]);
     this.#background.catch((error: unknown) => log.error({ err: error }, 'the start failed'));
   }
