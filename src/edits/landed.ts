@@ -1,5 +1,6 @@
 // What was made here and is on the grid by now: which of the grid's caps a local cap stands for. A directory that was
 // made here keeps the id that it got here as long as this is known, so that edits and locks of it stay its own.
+import { dropOldest } from '../base/drop-oldest.ts';
 import type { RecordChange } from '../meta/meta-store.ts';
 import { identityOf, parseCap, parseOwnCap } from '../tahoe/caps.ts';
 import { fingerprint } from './edit.ts';
@@ -76,13 +77,7 @@ export class Landed {
     if (caps !== undefined) {
       this.#caps.delete(localText);
       this.#remembered.set(localText, caps);
-      for (const [oldest, { readCap }] of this.#remembered) {
-        if (this.#remembered.size <= MAX_REMEMBERED) {
-          break;
-        }
-        this.#remembered.delete(oldest);
-        this.#readCaps.delete(readCap);
-      }
+      dropOldest(this.#remembered, MAX_REMEMBERED, ({ readCap }) => this.#readCaps.delete(readCap));
     }
     return this.#records.change(KIND + localText, undefined);
   }

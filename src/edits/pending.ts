@@ -36,3 +36,10 @@ export interface PendingUpdate {
 export function capOf(child: Pick<SeenChild, 'writeCap' | 'readCap'>): string | undefined {
   return child.writeCap ?? child.readCap;
 }
+
+/** What an edit notes of a child that the grid has. */
+export function baseOf(child: BaseChild): BaseChild;
+export function baseOf(child: BaseChild | undefined): BaseChild | undefined;
+export function baseOf(child: BaseChild | undefined): BaseChild | undefined {
+  return child && { kind: child.kind, writeCap: child.writeCap, readCap: child.readCap };
+}

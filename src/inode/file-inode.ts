@@ -2,6 +2,7 @@
 // its cap; a mutable one is asked, and what it said is believed as long as a listing would be.
 import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
+import { dropOldest } from '../base/drop-oldest.ts';
 import { FsError, isRetryable } from '../base/errors.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import { SingleFlight } from '../base/single-flight.ts';
@@ -251,12 +252,7 @@ export class Files {
       const facts = await this.#askGrid(id, cap);
       this.#known.delete(id);
       this.#known.set(id, { facts, atMs: this.#clock.monotonicMs() });
-      for (const oldest of this.#known.keys()) {
-        if (this.#known.size <= MAX_REMEMBERED) {
-          break;
-        }
-        this.#known.delete(oldest);
-      }
+      dropOldest(this.#known, MAX_REMEMBERED);
       return facts;
     });
   }

@@ -5,7 +5,7 @@ import { FsError } from '../base/errors.ts';
 import type { Decision, DirnodeChange } from '../edits/dirnode-write.ts';
 import type { EditPlace, SeenChild, WantedChild } from '../edits/edit.ts';
 import { isSameThing, type Landed } from '../edits/landed.ts';
-import { type BaseChild, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
+import { baseOf, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stand, Stands } from '../edits/stands.ts';
 import type { Child } from '../tahoe/grid.ts';
@@ -200,10 +200,6 @@ function childrenOf(dir: DirInode): ReadonlyMap<string, Child> {
 
 function seen(child: Child | undefined): SeenChild | undefined {
   return child && { ...child, token: tokenOf(child.metadata) };
-}
-
-function baseOf(child: Child | undefined): BaseChild | undefined {
-  return child && { kind: child.kind, writeCap: child.writeCap, readCap: child.readCap };
 }
 
 /** Every step of the way, but for the root. */

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { isWithin, showPath, type TreePath } from '../base/path.ts';
 import { type Edit, fingerprint } from '../edits/edit.ts';
+import { baseOf } from '../edits/pending.ts';
 import type { Child } from '../tahoe/grid.ts';
 import type { Changer } from './changer.ts';
 import { copyOf } from './copy-tree.ts';
@@ -45,7 +46,7 @@ export class Transfers {
       name: source.name,
       want: undefined,
       bases: [fingerprint(child)],
-      replaces: { kind: child.kind, writeCap: child.writeCap, readCap: child.readCap },
+      replaces: baseOf(child),
       after: { dirId: target.parent.dir.dirId, name: target.name },
     };
     const want = wantedAgain(child);

@@ -1,6 +1,7 @@
 // Two writers want something else of one name: the grid's child keeps it, ours goes beside it.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
+import type { EditPlace } from '../edits/edit.ts';
 import type { PendingEdit, PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import { besideName, timeInName } from './beside-name.ts';
@@ -43,14 +44,13 @@ export function asConflictCopy(
   if (want === undefined) {
     return [gone];
   }
-  const copy: PendingEdit = {
-    ...withoutParking(edit),
-    name,
-    base: undefined,
-    tried: [],
-    gen: pending.nextGen(),
-  };
-  return [gone, { place: { dirId, name }, edit: copy }];
+  return [gone, moved(edit, { dirId, name }, pending)];
+}
+
+/** What an edit wants, at a name that is free. */
+export function moved(edit: PendingEdit, place: EditPlace, pending: PendingEdits): PendingUpdate {
+  const its = { ...withoutParking(edit), ...place, base: undefined, tried: [], gen: pending.nextGen() };
+  return { place, edit: its };
 }
 
 export function withoutParking(edit: PendingEdit): PendingEdit {

@@ -14,7 +14,7 @@ import type { GridState } from './grid-state.ts';
 import type { KeepOurs } from './keep-ours.ts';
 import { landDirectory } from './landing.ts';
 import type { LocalGroup } from './local-groups.ts';
-import { mustWait, onGrid } from './ready.ts';
+import { isOnGrid, mustWait, onGrid } from './ready.ts';
 import type { StandingFinder } from './standing.ts';
 import type { Tracks } from './tracks.ts';
 import { hasUnseen } from './unseen.ts';
@@ -45,6 +45,12 @@ const MAX_ROUND = 400;
 const GATHER_MS = 5_000;
 /** However young a listing is, it may be older than a write just made. */
 const NEWEST = Number.NEGATIVE_INFINITY;
+
+/** An edit, and which version of what it wants may be written: its own, or an older one that is under way. */
+interface Version {
+  readonly edit: PendingEdit;
+  readonly version: PendingEdit;
+}
 
 export class DirRounds {
   readonly #parts: DirRoundsParts;
@@ -88,7 +94,7 @@ export class DirRounds {
       this.#run(
         dir.dirId,
         round.map(({ edit }) => edit),
-        () => this.#writeDirectory(dir, round),
+        () => this.#writeDirectory(dir, this.#byGridCaps(round)),
       );
     }
   }
@@ -105,28 +111,30 @@ export class DirRounds {
     const isWhole = ready.length === edits.filter((edit) => !this.#isStuck(edit)).length;
     if (isWhole || linking.some((edit) => tracks.isOverdue(edit))) {
       this.#run(dir.dirId, linking, async () => {
-        await landDirectory(this.#parts, dir, dir.dirWriteCap, ready);
+        await landDirectory(this.#parts, dir, dir.dirWriteCap, this.#byGridCaps(ready));
         state.answered();
       });
     }
   }
 
-  #readyOf(edits: readonly PendingEdit[]): ReadyEdit[] {
-    return edits.flatMap((edit): readonly ReadyEdit[] => {
-      if (edit.parked || mustWait(edit, this.#parts.pending)) {
+  /** Asked in each pass of all that waits: the children are made only for a round. */
+  #readyOf(edits: readonly PendingEdit[]): Version[] {
+    const { pending, landed, frozen } = this.#parts;
+    return edits.flatMap((edit): readonly Version[] => {
+      if (edit.parked || mustWait(edit, pending)) {
         return [];
       }
-      if (edit.want === undefined) {
-        return [{ edit, child: undefined }];
-      }
-      for (const version of [edit, this.#parts.frozen.versionFor(edit)]) {
-        const child = version?.want && onGrid(this.#parts.landed, version.want);
-        if (version && child) {
-          return [{ edit: { ...edit, gen: version.gen }, child }];
-        }
-      }
-      return [];
+      const isReady = ({ want }: PendingEdit): boolean => want === undefined || isOnGrid(landed, want);
+      const version = isReady(edit) ? edit : frozen.versionFor(edit);
+      return version && isReady(version) ? [{ edit, version }] : [];
     });
+  }
+
+  #byGridCaps(ready: readonly Version[]): ReadyEdit[] {
+    return ready.map(({ edit, version: { gen, want } }) => ({
+      edit: { ...edit, gen },
+      child: want && onGrid(this.#parts.landed, want),
+    }));
   }
 
   /** It failed more than once, or waits for somebody: others don't wait for it. */
@@ -135,7 +143,7 @@ export class DirRounds {
   }
 
   /** Whether to write what is ready, or to wait for what will be in a moment. */
-  #isGathered(dirId: string, edits: readonly PendingEdit[], ready: readonly ReadyEdit[]): boolean {
+  #isGathered(dirId: string, edits: readonly PendingEdit[], ready: readonly Version[]): boolean {
     const nowMs = this.#parts.clock.monotonicMs();
     const sinceMs = this.#readySinceMs.get(dirId) ?? nowMs;
     this.#readySinceMs.set(dirId, sinceMs);

@@ -1,10 +1,8 @@
 // Writes the ready edits of one directory to the grid: all of them in one round of its writer, each compared with what
 // stands there now. What was sent is noted before it is sent; an edit is folded when the grid was seen to have it.
-import type { Logger } from '../base/log.ts';
 import type { DirnodeChange } from '../edits/dirnode-write.ts';
 import { fingerprint, type SeenChild, type WantedChild } from '../edits/edit.ts';
-import type { Landed } from '../edits/landed.ts';
-import { type BaseChild, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
+import { type BaseChild, baseOf, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import { OUR_KEY } from '../inode/edge.ts';
@@ -13,8 +11,6 @@ import { Overtaken } from './conflicts.ts';
 
 export interface DirSyncParts {
   readonly pending: PendingEdits;
-  readonly landed: Landed;
-  readonly log: Logger;
   readonly folds?: FoldListener | undefined;
 }
 
@@ -159,13 +155,14 @@ function withTheirNotes(child: WantedChild, current: SeenChild | undefined): Wan
   return { ...child, metadata: { ...theirs, ...child.metadata } };
 }
 
-function foldOf(pending: PendingEdits, { one, replaced }: Outcome): readonly Fold[] {
+/** What a listener is told of it; nothing where nobody waits for that name any more. */
+export function foldOf(pending: PendingEdits, { one, replaced }: Outcome): readonly Fold[] {
   const now = pending.get(one.edit);
   return now === undefined ? [] : [{ now, child: one.child, replaced }];
 }
 
 /** The grid has `child` at its name. */
-function folded(pending: PendingEdits, { edit, child }: ReadyEdit): readonly PendingUpdate[] {
+export function folded(pending: PendingEdits, { edit, child }: ReadyEdit): readonly PendingUpdate[] {
   const now = pending.get(edit);
   if (now === undefined) {
     return [];
@@ -179,9 +176,8 @@ function folded(pending: PendingEdits, { edit, child }: ReadyEdit): readonly Pen
 /** A newer change of the name, now that the grid has an older one; undone where it wants just that. */
 export function rebased(now: PendingEdit, child: BaseChild | undefined): PendingEdit {
   const { isMoved, ...rest } = now;
-  const base = child && { kind: child.kind, writeCap: child.writeCap, readCap: child.readCap };
   // What was moved away was there before `child`, unless the newer change moved that.
-  return { ...rest, base, ...(isMoved && now.want === undefined ? { isMoved } : {}) };
+  return { ...rest, base: baseOf(child), ...(isMoved && now.want === undefined ? { isMoved } : {}) };
 }
 
 export function placeOf({ dirId, name }: PendingEdit): { readonly dirId: string; readonly name: string } {

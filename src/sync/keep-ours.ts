@@ -9,7 +9,7 @@ import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
 import { wantedDirectory } from '../inode/wanted.ts';
 import { localDirText } from '../tahoe/caps.ts';
-import { asConflictCopy, conflictName, withoutParking } from './conflicts.ts';
+import { asConflictCopy, conflictName, moved } from './conflicts.ts';
 import { isSameContent, placeOf } from './dir-sync.ts';
 
 export interface KeepOursParts {
@@ -78,12 +78,9 @@ export class KeepOurs {
     const cap = localDirText(newId());
     const { dirId } = dirs.get(cap);
     const copy = this.#freeName(below, name, new Set());
-    const moved = added.map((edit): PendingUpdate => {
-      const its = { ...withoutParking(edit), dirId, base: undefined, tried: [], gen: pending.nextGen() };
-      return { place: { dirId, name: edit.name }, edit: its };
-    });
+    const rescued = added.map((edit) => moved(edit, { dirId, name: edit.name }, pending));
     const walked = stands.walked([{ dirId, writeCap: cap, parentId: below.dirId, name: copy }]);
-    await pending.commit([...gone, ...moved, this.#newDirectory(below, copy, cap, added)], walked.records);
+    await pending.commit([...gone, ...rescued, this.#newDirectory(below, copy, cap, added)], walked.records);
     walked.stored();
     log.warn(
       { dir: dir.dirId, name, copy, edits: added.length },

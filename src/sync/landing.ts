@@ -8,7 +8,7 @@ import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import { parseCap, readOnlyText } from '../tahoe/caps.ts';
 import type { Grid } from '../tahoe/grid.ts';
-import { type Fold, type FoldListener, placeOf, type ReadyEdit, rebased } from './dir-sync.ts';
+import { type FoldListener, folded, foldOf, placeOf, type ReadyEdit, rebased } from './dir-sync.ts';
 
 export interface LandingParts {
   readonly grid: Grid;
@@ -37,19 +37,16 @@ export async function landDirectory(
   await dir.saveLanding(children);
   // Else it was removed meanwhile, and nobody will ever see what is in it.
   const isWanted = pending.wanting(localCap).size > 0;
-  const updates = ready.flatMap(({ edit, child }): readonly PendingUpdate[] => {
-    const now = pending.get(edit);
-    if (now === undefined) {
-      // It was undone while it was being sent: the grid has it all the same.
-      const gone = { ...edit, want: undefined, gen: pending.nextGen() };
-      return child === undefined || !isWanted ? [] : [{ place: placeOf(edit), edit: rebased(gone, child) }];
+  const updates = ready.flatMap((one): readonly PendingUpdate[] => {
+    const { edit, child } = one;
+    if (child === undefined || !isWanted || pending.get(edit) !== undefined) {
+      return folded(pending, one);
     }
-    return [{ place: placeOf(now), edit: now.gen === edit.gen ? undefined : rebased(now, child) }];
+    // It was undone while it was being sent: the grid has it all the same.
+    const gone = { ...edit, want: undefined, gen: pending.nextGen() };
+    return [{ place: placeOf(edit), edit: rebased(gone, child) }];
   });
-  const done = ready.flatMap(({ edit, child }): readonly Fold[] => {
-    const now = pending.get(edit);
-    return now === undefined ? [] : [{ now, child, replaced: undefined }];
-  });
+  const done = ready.flatMap((one) => foldOf(pending, { one }));
   // Before the edits go: readers are shown the children all the time.
   landed.note(localCap, caps);
   dir.landed(caps, children);

@@ -13,14 +13,17 @@ export function landedChild(landed: Landed, want: WantedChild): WantedChild {
   return onGrid(landed, want) ?? want;
 }
 
+/** Whether the grid's caps of a child are known. */
+export function isOnGrid(landed: Landed, want: WantedChild): boolean {
+  return !isLocalText(want.readCap) || landed.capsOf(want.readCap ?? '') !== undefined;
+}
+
 /** The child by the grid's caps; undefined while they are not known. */
-export function onGrid(known: Landed, want: WantedChild): WantedChild | undefined {
-  if (!isLocalText(want.readCap)) {
-    return { ...want, metadata: withoutNodesKey(want.metadata) };
-  }
-  const caps = known.capsOf(want.readCap ?? '');
-  const landed = caps && landedAs(want, caps);
-  return landed && { ...landed, metadata: withoutNodesKey(landed.metadata) };
+export function onGrid(landed: Landed, want: WantedChild): WantedChild | undefined {
+  const isLocal = isLocalText(want.readCap);
+  const caps = isLocal ? landed.capsOf(want.readCap ?? '') : undefined;
+  const child = isLocal ? caps && landedAs(want, caps) : want;
+  return child && { ...child, metadata: withoutNodesKey(child.metadata) };
 }
 
 /**

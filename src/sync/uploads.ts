@@ -4,8 +4,8 @@
 import { Readable } from 'node:stream';
 import { blockCountOf } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
+import { dropOldest } from '../base/drop-oldest.ts';
 import { FsError, hasCode } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
 import type { Landed } from '../edits/landed.ts';
 import type { SealedRecords } from '../edits/sealed-records.ts';
 import { startSha256 } from '../seal/hash.ts';
@@ -14,7 +14,6 @@ import type { Grid, UploadBody } from '../tahoe/grid.ts';
 
 /** Where the bytes lie until then. */
 export interface UploadSource {
-  has(id: string): boolean;
   content(id: string, sizeBytes: number): { read(index: number): Promise<Buffer> };
   hold(id: string): Disposable;
 }
@@ -25,7 +24,6 @@ export interface UploadsParts {
   readonly landed: Landed;
   readonly records: SealedRecords;
   readonly clock: Clock;
-  readonly log: Logger;
   /** How many at once; of small files twice as many. */
   readonly transfers: number;
   /** Clients come first just now: one at a time is enough. */
@@ -240,11 +238,6 @@ export class Uploads {
     }
     this.#known.delete(sha256);
     this.#known.set(sha256, readCap);
-    for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= MAX_KNOWN) {
-        break;
-      }
-      this.#known.delete(oldest);
-    }
+    dropOldest(this.#known, MAX_KNOWN);
   }
 }
