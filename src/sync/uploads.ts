@@ -50,6 +50,12 @@ interface Running {
 
 /** Of small files, which count half, one. */
 const RUSH_TRANSFERS = 0.5;
+/**
+ * And after it so many times as long as it took, none, but no longer than this: the embedded store works in this process,
+ * and without rests clients had a fifth less (PUTs of 4 KiB by eight clients: 756/s, with rests 930/s).
+ */
+const RUSH_REST = 4;
+const RUSH_REST_MAX_MS = 2_000;
 /** Who has waited so long comes before smaller ones. */
 const PATIENCE_MS = 20_000;
 /** Sent in one piece, so that the grid's client may send it again. */
@@ -65,6 +71,9 @@ export class Uploads {
   readonly #known = new Map<string, string>();
   /** What is asked for and does not run yet; the last one is the next. */
   #waiting: UploadAsk[] = [];
+  /** Monotonic ms: while clients come first, none begins before. */
+  #restsUntilMs = Number.NEGATIVE_INFINITY;
+  #resting: Disposable | undefined;
   #isStopped = false;
 
   constructor(parts: UploadsParts) {
@@ -113,6 +122,7 @@ export class Uploads {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#resting?.[Symbol.dispose]();
     for (const { abort } of this.#running.values()) {
       abort.abort(new FsError('aborted', 'the server stops'));
     }
@@ -132,16 +142,27 @@ export class Uploads {
   }
 
   #startMore(): void {
-    while (
-      !this.#isStopped &&
-      this.#taken() < (this.#parts.isRush() ? RUSH_TRANSFERS : this.#parts.transfers)
-    ) {
+    const isRush = this.#parts.isRush();
+    if (isRush && this.#rests()) {
+      return;
+    }
+    while (!this.#isStopped && this.#taken() < (isRush ? RUSH_TRANSFERS : this.#parts.transfers)) {
       const next = this.#waiting.pop();
       if (next === undefined) {
         return;
       }
       this.#start(next);
     }
+  }
+
+  /** True while none is to begin; looks again when that is over. */
+  #rests(): boolean {
+    const leftMs = this.#restsUntilMs - this.#parts.clock.monotonicMs();
+    this.#resting?.[Symbol.dispose]();
+    if (leftMs > 0 && !this.#isStopped) {
+      this.#resting = this.#parts.clock.after(leftMs, () => this.#startMore());
+    }
+    return leftMs > 0;
   }
 
   /** Small files count half: a node takes 59 of 4 KiB a second one by one, 70 by four and 77 by eight. */
@@ -166,6 +187,7 @@ export class Uploads {
 
   async #run(ask: UploadAsk, running: Running, signal: AbortSignal): Promise<void> {
     const { cap } = ask;
+    const beganMs = this.#parts.clock.monotonicMs();
     try {
       using _hold = this.#parts.source.hold(cap.id);
       const readCap = (await this.#onGridAlready(ask, signal)) ?? (await this.#upload(ask, running, signal));
@@ -181,6 +203,8 @@ export class Uploads {
       }
     } finally {
       this.#running.delete(cap.id);
+      const endedMs = this.#parts.clock.monotonicMs();
+      this.#restsUntilMs = endedMs + Math.min((endedMs - beganMs) * RUSH_REST, RUSH_REST_MAX_MS);
       this.#startMore();
       this.#parts.onChange();
     }

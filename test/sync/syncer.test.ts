@@ -91,6 +91,36 @@ describe('Syncer', () => {
     });
   }
 
+  test('leaves clients four fifths of the time while they write much', async () => {
+    const scene = await SyncScene.make();
+    for (let count = 0; count < 100; count += 1) {
+      await scene.put(`/old${count}`, big(`${count} `, 200));
+    }
+    scene.hook = async ({ name }) => {
+      if (name === 'upload') {
+        await scene.clock.sleep(20);
+      }
+      return undefined;
+    };
+    const uploadsIn = async (ms: number, isRush: boolean): Promise<number> => {
+      const before = scene.count('upload');
+      for (let count = 0; count < ms / 10; count += 1) {
+        for (let change = 0; isRush && change < 3; change += 1) {
+          await scene.put(`/new${change}`, big(String(change), 200));
+        }
+        await scene.clock.advance(10);
+      }
+      return scene.count('upload') - before;
+    };
+    await uploadsIn(REST_MS - 100, true);
+    const during = await uploadsIn(1_000, true);
+    assert.ok(during >= 5 && during <= 11, `${during} uploads of 20 ms in a second of much writing`);
+    const after = await uploadsIn(600, false);
+    assert.ok(after >= 50, `${after} uploads soon after it`);
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), await scene.shown());
+  });
+
   test('lets a large file go before small ones that keep coming', async () => {
     const scene = await SyncScene.make({}, { transfers: 1 });
     await scene.put('/large', big('l', LARGE));
