@@ -263,6 +263,10 @@ export class DirnodeWriter {
   async #settle(tickets: readonly Ticket[], state: DirnodeState): Promise<Ticket[]> {
     const open: Ticket[] = [];
     const finished: Ticket[] = [];
+    const refused: (() => void)[] = [];
+    const refuse = (ticket: Ticket, error: unknown): void => {
+      refused.push(() => ticket.reject(error));
+    };
     for (const ticket of tickets) {
       const standings = ticket.edits.map((edit) => standingOf(edit, state.get(edit.name)));
       if (ticket.edits.length > 0 && standings.every((standing) => standing === 'done')) {
@@ -270,18 +274,27 @@ export class DirnodeWriter {
       } else if (standings.includes('done') && !standings.includes('open')) {
         // The link of a move stands, and somebody put something else at the old name: theirs stays.
         finished.push(ticket);
-      } else if (!standings.includes('open') && this.#decide(ticket, state)) {
+      } else if (!standings.includes('open') && this.#decide(ticket, state, refuse)) {
         (ticket.edits.length > 0 ? open : finished).push(ticket);
       } else if (standings.includes('open')) {
         open.push(ticket);
       }
     }
+    if (finished.length > 0 || refused.length > 0) {
+      const isOpen = new Set(open.flatMap(({ edits }) => edits.map(({ name }) => name)));
+      const names = tickets.flatMap(({ change }) => change.names).filter((name) => !isOpen.has(name));
+      // Whoever is told now how a name stands must not find after a crash that an older edit of it is written again.
+      await this.#forget(this.#unproved.overtaken(names, state));
+    }
+    for (const reject of refused) {
+      reject();
+    }
     await this.#answer(finished, state);
     return open;
   }
 
-  /** False when the ticket was refused. */
-  #decide(ticket: Ticket, state: DirnodeState): boolean {
+  /** False when the ticket is to be refused. */
+  #decide(ticket: Ticket, state: DirnodeState, refuse: (ticket: Ticket, error: unknown) => void): boolean {
     const { dirId, dirWriteCap } = this.#o.port;
     try {
       const decision = ticket.change.decide(this.#withUndone(state));
@@ -297,7 +310,7 @@ export class DirnodeWriter {
       ticket.done = 'nothing';
       return true;
     } catch (error) {
-      ticket.reject(error);
+      refuse(ticket, error);
       return false;
     }
   }

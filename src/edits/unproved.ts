@@ -114,6 +114,19 @@ export class Unproved {
     return undone;
   }
 
+  /** Edits of these names that others have changed since. */
+  overtaken(names: readonly string[], state: DirnodeState): Edit[] {
+    return names.flatMap((name) => {
+      const entry = this.#entry(name);
+      if (entry === undefined) {
+        return [];
+      }
+      const standing = standingOf(entry.edit, state.get(name));
+      const isLeft = standing === 'done' || (standing === 'open' && this.#wasUndone(entry, state));
+      return isLeft ? [] : [entry.edit];
+    });
+  }
+
   /** Notes what is still there; the caller removes what it has dealt with. */
   look(state: DirnodeState, nowMs: number): Findings {
     const findings = { proved: [] as Edit[], overtaken: [] as Edit[], undone: [] as Edit[] };

@@ -414,6 +414,35 @@ describe('DirnodeWriter', () => {
     );
   });
 
+  for (const [what, wants, code] of [
+    ['answered', [], undefined],
+    ['refused', undefined, 'not-found'],
+  ] as const) {
+    test(`forgets an answered link whose removal was not answered, when the next try is ${what}`, async () => {
+      const { port, put, remove, writer, clock, edits } = setUp({ retries: 0 });
+      await put('a', 'A');
+      await clock.advance(1_100);
+      port.after.set('unlink', () => {
+        port.failEach('refresh', new FsError('unavailable', 'gone'));
+        throw new FsError('timeout', 'no answer', { outcomeUnknown: true });
+      });
+      await assert.rejects(remove('a'), { code: 'timeout' });
+      port.before.clear();
+      const again = writer.change({
+        names: ['a'],
+        decide: (state) => {
+          assert.equal(state.get('a'), undefined);
+          if (wants === undefined) {
+            throw new FsError('not-found', 'nothing there');
+          }
+          return { wants };
+        },
+      });
+      await (code === undefined ? again : assert.rejects(again, { code }));
+      assert.deepEqual(await edits.all(), [], 'the next process would link it again');
+    });
+  }
+
   test('keeps an answered edit as long as the grid is away', async () => {
     const { port, put, clock, store } = setUp();
     await put('a', 'A');
