@@ -1,6 +1,7 @@
 // What keeps changes that are answered before the grid has them, and what brings them there.
 import { hostname } from 'node:os';
 import type { AppParts } from './app.ts';
+import type { SharedAllowance } from './base/shared-allowance.ts';
 import type { BlockCache } from './cache/block-cache.ts';
 import type { Closers } from './closers.ts';
 import type { Config } from './config.ts';
@@ -44,6 +45,8 @@ export async function openWriteBack(
     readonly cacheRoot: CacheRoot;
     readonly records: SealedRecords;
     readonly cache: BlockCache;
+    /** Where other mounts have a part in the bound of what is not on the grid yet. */
+    readonly dirtyAllowance?: SharedAllowance;
     /** Where the bytes go; by itself the system's. */
     readonly disk?: Disk;
   },
@@ -72,6 +75,7 @@ export async function openWriteBack(
     manifestKey: writerKey,
     isFsynced: config.isFsynced,
     maxBytes: config.maxDirtyBytes,
+    allowance: parts.dirtyAllowance,
     minFreeBytes: config.cacheMinFreeBytes,
     makeRoom: async (bytes) => (await cache.giveUp(bytes)) || (await giveUpMore(bytes)),
     giveUp: (bytes) => giveUpMore(bytes),

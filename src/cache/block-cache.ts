@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { BLOCK_BYTES } from '../base/blocks.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { SharedAllowance } from '../base/shared-allowance.ts';
 import { randomFraction } from '../seal/random.ts';
 import { BlockNames } from './block-names.ts';
 import { BlockStore } from './block-store.ts';
@@ -24,6 +25,8 @@ export interface BlockCacheOptions {
   readonly key: Buffer;
   /** Infinity = no cap. */
   readonly maxBytes: number;
+  /** Where other caches have a part in that cap. */
+  readonly allowance?: SharedAllowance | undefined;
   readonly minFreeBytes: number;
   /** Memory for opened blocks. */
   readonly bufferBytes: number;
@@ -138,7 +141,7 @@ export class BlockCache {
       return true;
     }
     const bytes = contentPagesBytes(sizeBytes);
-    if (this.#pinnedBytes + bytes > this.#options.maxBytes / 2) {
+    if (this.#pinnedBytes + bytes > (this.#disk?.budget.maxBytes ?? this.#options.maxBytes) / 2) {
       return false;
     }
     this.#pinned.set(contentKey, sizeBytes);
@@ -211,11 +214,12 @@ export class BlockCache {
     await this.#scanning;
     this.#timer?.[Symbol.dispose]();
     await this.#shrinking;
+    this.#disk?.budget.close();
     await this.#disk?.store.close();
   }
 
   async #openDisk(folder: string): Promise<void> {
-    const { clock, log, key, maxBytes, minFreeBytes, pinned } = this.#options;
+    const { clock, log, key, maxBytes, allowance, minFreeBytes, pinned } = this.#options;
     await prepareBlocksFolder(folder);
     const { counts, meter } = this;
     const table = new FileTable(randomFraction);
@@ -223,6 +227,7 @@ export class BlockCache {
     const budget = new DiskBudget({
       folder,
       maxBytes,
+      allowance,
       minFreeBytes,
       table,
       meter,

@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
+import type { Share, SharedAllowance } from '../base/shared-allowance.ts';
 import type { Counts } from './counts.ts';
 import type { FileEntry, FileTable } from './file-table.ts';
 import type { FetchMeter } from './score.ts';
@@ -12,6 +13,8 @@ export interface DiskBudgetParts {
   readonly folder: string;
   /** Infinity = no cap. */
   readonly maxBytes: number;
+  /** Where other caches have a part in that cap. */
+  readonly allowance?: SharedAllowance | undefined;
   readonly minFreeBytes: number;
   readonly table: FileTable;
   readonly meter: FetchMeter;
@@ -35,6 +38,7 @@ const FREE_MAX_WRITTEN_BYTES: number = 16 * 1024 * 1024;
 
 export class DiskBudget {
   readonly #parts: DiskBudgetParts;
+  readonly #share: Share | undefined;
   readonly #turn = new Limiter(1);
   /** Promised to writers that have not settled yet. */
   #reservedBytes = 0;
@@ -44,6 +48,17 @@ export class DiskBudget {
 
   constructor(parts: DiskBudgetParts) {
     this.#parts = parts;
+    this.#share = parts.allowance?.join(() => parts.table.bytes + this.#reservedBytes);
+  }
+
+  /** The cap now. */
+  get maxBytes(): number {
+    return this.#share?.limitBytes ?? this.#parts.maxBytes;
+  }
+
+  /** What it took of a cap that others have a part in is theirs. */
+  close(): void {
+    this.#share?.leave();
   }
 
   /** From now on what is on disk is known, and room can be given. */
@@ -67,7 +82,7 @@ export class DiskBudget {
    * when the bytes are written or not.
    */
   async makeRoom(bytes: number, giveUp: GiveUp): Promise<boolean> {
-    if (!this.#isOpen || bytes > this.#parts.maxBytes) {
+    if (!this.#isOpen || bytes > this.maxBytes) {
       return false;
     }
     if (await this.#reserve(bytes)) {
@@ -110,11 +125,11 @@ export class DiskBudget {
 
   /** Reserves `bytes` if they fit. Between the look and the reservation nobody else gets a turn. */
   async #reserve(bytes: number): Promise<boolean> {
-    const { table, maxBytes, minFreeBytes } = this.#parts;
+    const { table, minFreeBytes } = this.#parts;
     const freeBytes = minFreeBytes === 0 ? Number.POSITIVE_INFINITY : await this.#askFree();
     const wantedBytes = this.#reservedBytes + bytes;
     const fits =
-      table.bytes + wantedBytes <= maxBytes &&
+      table.bytes + wantedBytes <= this.maxBytes &&
       table.size < MAX_FILES &&
       freeBytes - wantedBytes >= minFreeBytes;
     if (fits) {

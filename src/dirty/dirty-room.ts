@@ -3,11 +3,14 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
+import type { Share, SharedAllowance } from '../base/shared-allowance.ts';
 import { contentPagesBytes, PAGE_BYTES } from '../cache/slots.ts';
 
 export interface DirtyRoomOptions {
   /** Undefined = no bound but the disk. */
   readonly maxBytes: number | undefined;
+  /** Where others have a part in that bound. */
+  readonly allowance?: SharedAllowance | undefined;
   readonly minFreeBytes: number;
   /** Gives up what can be had again, for so many bytes; false = there is nothing more. */
   readonly makeRoom: (bytes: number) => Promise<boolean>;
@@ -27,6 +30,7 @@ const MAX_TRIES = 16;
 
 export class DirtyRoom {
   readonly #o: DirtyRoomOptions;
+  readonly #share: Share | undefined;
   #bytes = 0;
   /** Of them: promised, not written yet. */
   #pendingBytes = 0;
@@ -35,6 +39,12 @@ export class DirtyRoom {
 
   constructor(options: DirtyRoomOptions) {
     this.#o = options;
+    this.#share = options.maxBytes === undefined ? undefined : options.allowance?.join(() => this.#bytes);
+  }
+
+  /** What it took of a bound that others have a part in is theirs. */
+  close(): void {
+    this.#share?.leave();
   }
 
   get bytes(): number {
@@ -103,17 +113,21 @@ export class DirtyRoom {
     this.#pendingBytes -= bytes;
   }
 
+  get #maxBytes(): number | undefined {
+    return this.#share?.limitBytes ?? this.#o.maxBytes;
+  }
+
   /** What nobody waits for goes before writers are slowed. */
   async #giveUpFor(wantedBytes: number): Promise<void> {
-    const { maxBytes, giveUp } = this.#o;
-    const overBytes = this.#bytes + wantedBytes - SLOW_FROM * (maxBytes ?? Number.POSITIVE_INFINITY);
+    const { giveUp } = this.#o;
+    const overBytes = this.#bytes + wantedBytes - SLOW_FROM * (this.#maxBytes ?? Number.POSITIVE_INFINITY);
     if (giveUp !== undefined && overBytes > 0) {
       await giveUp(overBytes);
     }
   }
 
   #checkBound(wantedBytes: number): void {
-    const { maxBytes } = this.#o;
+    const maxBytes = this.#maxBytes;
     if (maxBytes !== undefined && this.#bytes + wantedBytes > maxBytes) {
       throw new FsError('no-space', 'too much is waiting to be written to the grid', {
         hint: `--cache-max-dirty allows ${maxBytes} bytes, ${this.#bytes} are taken; they become free as the grid takes them`,
@@ -123,7 +137,7 @@ export class DirtyRoom {
 
   /** By how full it would be: grows with the square, so that the first ones hardly feel it. */
   #delayMs(wantedBytes: number): number {
-    const { maxBytes } = this.#o;
+    const maxBytes = this.#maxBytes;
     if (maxBytes === undefined) {
       return 0;
     }

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError, systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { SharedAllowance } from '../base/shared-allowance.ts';
 import { SLOT_BYTES } from '../cache/slots.ts';
 import { SpareBuffers } from '../cache/spare-buffers.ts';
 import { BodyReceiver, type Received, type ReceiveOptions } from './body-receiver.ts';
@@ -29,6 +30,8 @@ export interface DirtyStoreOptions {
   readonly isFsynced: boolean;
   /** Undefined = no bound but the disk. */
   readonly maxBytes: number | undefined;
+  /** Where other stores have a part in that bound. */
+  readonly allowance?: SharedAllowance | undefined;
   /** What stays free on the disk. */
   readonly minFreeBytes: number;
   /** Gives up what can be had again, for so many bytes; false = there is nothing more. */
@@ -209,6 +212,7 @@ export class DirtyStore {
     await Promise.allSettled(this.#running);
     await this.#files.settled();
     await this.#folderSync.close();
+    this.#room.close();
   }
 
   async #receive(body: Readable, options: ReceiveOptions): Promise<Received> {

@@ -87,6 +87,12 @@ export class DirTable {
     return cap === undefined ? undefined : this.#idOf(parseOwnCap(cap));
   }
 
+  /** The id that a directory has in other trees, where it has another one here; undefined while the grid has it not. */
+  gridIdOf({ dirId, readCap, isLocal }: DirInode): string | undefined {
+    const gridId = isLocal ? dirId : identityOf(parseOwnCap(readCap));
+    return gridId === dirId ? undefined : gridId;
+  }
+
   #idOf(cap: Cap | LocalCap): string {
     const identity = identityOf(cap);
     return this.#context.landed?.dirIdOf(identity) ?? identity;

@@ -354,10 +354,18 @@ export class GridTree implements Tree {
     const steps: Step[] = [{ placeId: root.dir.dirId, dirId: root.dir.dirId }];
     for (let length = 1; length <= path.length; length += 1) {
       const place = await locate(this.#walker, path.slice(0, length), this.#places.forReading(signal));
-      const isDirectory = place.child?.kind === 'directory';
+      const { child } = place;
+      const isDirectory = child?.kind === 'directory';
+      const dir = isDirectory && this.#dirs.idOfChild(child) ? this.#dirs.ofChild(child) : undefined;
+      const parentGridId = this.#dirs.gridIdOf(place.parent.dir);
+      const gridId = dir && this.#dirs.gridIdOf(dir);
       steps.push({
         placeId: placeIdOf(place.parent, place.name),
-        dirId: isDirectory && place.child ? this.#dirs.idOfChild(place.child) : undefined,
+        dirId: dir?.dirId,
+        aliases: [
+          ...(parentGridId === undefined ? [] : [`${parentGridId}/${place.name}`]),
+          ...(gridId === undefined ? [] : [gridId]),
+        ],
       });
       if (!isDirectory && length < path.length) {
         throw new FsError('parent-missing', `no such directory: ${showPath(path.slice(0, length))}`);

@@ -23,6 +23,8 @@ export interface Step {
   readonly placeId: string;
   /** Of the directory that stands there; undefined for anything else. */
   readonly dirId: string | undefined;
+  /** Ids by which other trees know the place and the directory, where these differ: one made here keeps its first. */
+  readonly aliases?: readonly string[];
 }
 
 /** What a path names, at one moment. */

@@ -25,16 +25,23 @@ export type Trace = (path: TreePath, signal?: AbortSignal) => Promise<readonly S
 /** Hands out the answer to locks that stand against a change. */
 export type Refuse = (locks: ReadonlySet<Lock>) => Error;
 
+/** What is under way in all trees that share a table of locks. */
+export class UnderWay {
+  readonly changes: Set<Change> = new Set();
+  /** LOCK requests: there may be a lock soon. */
+  expectedLocks: number = 0;
+}
+
 export class Changes {
   readonly #locks: LockTable;
   readonly #trace: Trace;
-  readonly #underWay = new Set<Change>();
-  /** LOCK requests under way: there may be a lock soon. */
-  #expected = 0;
+  readonly #underWay: UnderWay;
 
-  constructor(locks: LockTable, trace: Trace) {
+  /** `trace` finds the way in one tree. */
+  constructor(locks: LockTable, trace: Trace, underWay: UnderWay) {
     this.#locks = locks;
     this.#trace = trace;
+    this.#underWay = underWay;
   }
 
   /** A change that begins. It has to be disposed of when the tree has answered. */
@@ -44,11 +51,13 @@ export class Changes {
     refuse: Refuse,
     signal: AbortSignal,
   ): Promise<Change> {
-    const change = new Change(targets, this.#locks, leave, refuse, () => this.#underWay.delete(change));
-    this.#underWay.add(change);
-    if (this.#expected > 0 || !this.#locks.isEmpty) {
+    const { changes } = this.#underWay;
+    const parts = { locks: this.#locks, trace: this.#trace, leave, refuse };
+    const change = new Change(targets, parts, () => changes.delete(change));
+    changes.add(change);
+    if (this.#underWay.expectedLocks > 0 || !this.#locks.isEmpty) {
       try {
-        await change.locate(this.#trace, signal);
+        await change.locate(signal);
       } catch (error) {
         change[Symbol.dispose]();
         throw error;
@@ -59,15 +68,16 @@ export class Changes {
 
   /** To be called before a lock is claimed, and disposed of when it is granted or refused. */
   async expectLock(signal: AbortSignal): Promise<Disposable> {
-    this.#expected += 1;
+    const underWay = this.#underWay;
+    underWay.expectedLocks += 1;
     const over = {
       [Symbol.dispose]: () => {
-        this.#expected -= 1;
+        underWay.expectedLocks -= 1;
       },
     };
     try {
-      for (const change of this.#underWay) {
-        await change.locate(this.#trace, signal);
+      for (const change of underWay.changes) {
+        await change.locate(signal);
       }
     } catch (error) {
       over[Symbol.dispose]();
@@ -78,7 +88,8 @@ export class Changes {
 
   /** Resolves when the changes that were too late to be refused because of `lock` are made or have failed. */
   async overtaken(lock: Lock, signal: AbortSignal): Promise<void> {
-    const waits = [...this.#underWay].filter((change) => change.isTooLateFor(lock)).map(({ over }) => over);
+    const { changes } = this.#underWay;
+    const waits = [...changes].filter((change) => change.isTooLateFor(lock)).map(({ over }) => over);
     if (waits.length === 0) {
       return;
     }
@@ -94,11 +105,19 @@ export class Changes {
   }
 }
 
+interface ChangeParts {
+  readonly locks: LockTable;
+  readonly trace: Trace;
+  readonly leave: Leave;
+  readonly refuse: Refuse;
+}
+
 export class Change implements Disposable {
   /** Resolves when it is disposed of. */
   readonly over: Promise<void>;
   readonly #targets: readonly Target[];
   readonly #locks: LockTable;
+  readonly #trace: Trace;
   readonly #leave: Leave;
   readonly #refuse: Refuse;
   readonly #end: () => void;
@@ -108,9 +127,10 @@ export class Change implements Disposable {
   #isAdmitted = false;
   #falling: readonly Lock[] = [];
 
-  constructor(targets: readonly Target[], locks: LockTable, leave: Leave, refuse: Refuse, onEnd: () => void) {
+  constructor(targets: readonly Target[], { locks, trace, leave, refuse }: ChangeParts, onEnd: () => void) {
     this.#targets = targets;
     this.#locks = locks;
+    this.#trace = trace;
     this.#leave = leave;
     this.#refuse = refuse;
     let resolveOver: () => void;
@@ -128,10 +148,10 @@ export class Change implements Disposable {
   }
 
   /** Finds out where its targets are. */
-  async locate(trace: Trace, signal: AbortSignal): Promise<void> {
+  async locate(signal: AbortSignal): Promise<void> {
     this.#ways ??= await Promise.all(
       this.#targets.map(({ path }) =>
-        trace(path, signal).catch((error: unknown) => {
+        this.#trace(path, signal).catch((error: unknown) => {
           if (hasCode(error, 'parent-missing', 'not-found', 'not-directory')) {
             return undefined; // the tree says better why not
           }

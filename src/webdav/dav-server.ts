@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Resource, Tree } from '../inode/tree.ts';
 import { sendError } from './answers.ts';
-import { Changes } from './changes.ts';
+import { Changes, UnderWay } from './changes.ts';
 import { Exchange, type HeaderValues, type Principal, type ServerParts } from './exchange.ts';
 import { TahoeFileSystem } from './file-system.ts';
 import { parseUrlPath, type UrlPath } from './hrefs.ts';
@@ -34,6 +34,8 @@ export type { Principal };
 export interface DavServerOptions {
   readonly tree: Tree;
   readonly locks: LockTable;
+  /** Where other servers have the same locks: what all of them have under way. */
+  readonly underWay?: UnderWay;
   /** Empty or `/prefix`. Taken off `request.url` by the caller; put in front of every href here. */
   readonly baseUrl: string;
   /** Entries that a PROPFIND of Depth infinity may have. */
@@ -90,8 +92,9 @@ export class DavServer {
 
   constructor(options: DavServerOptions) {
     const { tree, locks, baseUrl, propfindMax, syncStateOf = () => SYNCED, log, clock } = options;
+    const { underWay = new UnderWay() } = options;
     this.files = new TahoeFileSystem(tree, locks);
-    const changes = new Changes(locks, (path, signal) => tree.trace(path, signal));
+    const changes = new Changes(locks, (path, signal) => tree.trace(path, signal), underWay);
     const commonHeaders = COMMON_HEADERS;
     const { files } = this;
     this.#parts = {

@@ -234,8 +234,8 @@ class IdIndex<L> {
   }
 }
 
-function idsOf({ placeId, dirId }: Step): readonly string[] {
-  return dirId === undefined ? [placeId] : [placeId, dirId];
+function idsOf({ placeId, dirId, aliases = [] }: Step): readonly string[] {
+  return dirId === undefined ? [placeId, ...aliases] : [placeId, dirId, ...aliases];
 }
 
 function isAnySubmitted(locks: ReadonlySet<Lock>, { principal, tokens }: Leave): boolean {

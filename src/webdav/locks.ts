@@ -1,5 +1,6 @@
-// The locks that are held (RFC 4918, 6): who made them and how long they last. They lie in memory; a grant, a refresh and a
-// release are durable before they are answered, so that a restart keeps them with the time they have left.
+// The locks that are held (RFC 4918, 6): who made them and how long they last. They lie in memory, those of all mounts in
+// one table, since one dirnode may stand in several; a grant, a refresh and a release are durable before they are answered,
+// so that a restart keeps them with the time they have left. A lock's record lies in the store of the mount it is rooted in.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { MetaStore, RecordChange } from '../meta/meta-store.ts';
@@ -13,6 +14,14 @@ interface Held extends Lock {
   deadlineMs: number;
   /** It is being released: it still stands, but nobody can refresh or release it. */
   isLeaving: boolean;
+  readonly home: Home;
+}
+
+/** Where the locks of one mount are kept. */
+interface Home {
+  readonly store: MetaStore;
+  /** Tokens of locks that are over; their records go with the next write. */
+  stale: string[];
 }
 
 /** A lock as it is stored. The time it ends is wall time: the other clock does not outlive the process. */
@@ -25,36 +34,43 @@ const MAX_PER_PRINCIPAL = 1_000;
 const MAX_LOCKS = 10_000;
 
 export class LockTable {
-  readonly #store: MetaStore;
   readonly #clock: Clock;
+  /** By the id of the directory at the mount's top. */
+  readonly #homes = new Map<string, Home>();
   readonly #held = new LockSet<Held>();
   /** No lock ends before. */
   #soonestMs = Number.POSITIVE_INFINITY;
-  /** Tokens of locks that are over; their records go with the next write. */
-  #stale: string[] = [];
 
-  private constructor(store: MetaStore, clock: Clock) {
-    this.#store = store;
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** With the locks that an earlier process left, each with the time it has left. */
-  static async open(store: MetaStore, clock: Clock): Promise<LockTable> {
-    const table = new LockTable(store, clock);
+  /** A mount comes, with the locks that an earlier process left, each with the time it has left. */
+  async attach(topId: string, store: MetaStore): Promise<void> {
+    const home: Home = { store, stale: [] };
     for await (const { value } of store.scan('lock/')) {
       const { expiresAtMs, ...lock } = value as LockRecord;
       // A clock that was set back meanwhile gives no lock more than it asked for.
-      const leftMs = Math.min(expiresAtMs - clock.now(), lock.timeoutMs);
+      const leftMs = Math.min(expiresAtMs - this.#clock.now(), lock.timeoutMs);
       if (leftMs > 0) {
-        const deadlineMs = clock.monotonicMs() + leftMs;
-        table.#held.add({ ...lock, deadlineMs, isLeaving: false });
-        table.#soonestMs = Math.min(table.#soonestMs, deadlineMs);
+        const deadlineMs = this.#clock.monotonicMs() + leftMs;
+        this.#held.add({ ...lock, deadlineMs, isLeaving: false, home });
+        this.#soonestMs = Math.min(this.#soonestMs, deadlineMs);
       } else {
-        table.#stale.push(lock.token);
+        home.stale.push(lock.token);
       }
     }
-    await table.#commit([]);
-    return table;
+    await commit(home, []);
+    this.#homes.set(topId, home);
+  }
+
+  /** A mount goes: its locks are forgotten here, and stay in its store. */
+  detach(topId: string): void {
+    const home = this.#homes.get(topId);
+    this.#homes.delete(topId);
+    for (const lock of [...this.#held.all()].filter((one) => one.home === home)) {
+      this.#held.remove(lock.token);
+    }
   }
 
   /** True when nothing is locked, and nobody has to ask where anything is. */
@@ -89,7 +105,8 @@ export class LockTable {
       throw new FsError('no-space', `there can not be more than ${MAX_LOCKS} locks at once`);
     }
     const token = `urn:uuid:${randomUuid()}`;
-    const lock: Held = { ...request, token, deadlineMs: Number.POSITIVE_INFINITY, isLeaving: false };
+    const home = this.#homeOf(request);
+    const lock: Held = { ...request, token, deadlineMs: Number.POSITIVE_INFINITY, isLeaving: false, home };
     this.#held.add(lock);
     return lock;
   }
@@ -106,8 +123,7 @@ export class LockTable {
 
   /** Takes a claim back. */
   withdraw(lock: Lock): void {
-    this.#held.remove(lock.token);
-    this.#stale.push(lock.token); // a record may have been written all the same
+    this.#end(lock.token); // a record may have been written all the same
   }
 
   /** Starts the lock's time again. `precondition` where it is over. */
@@ -121,10 +137,10 @@ export class LockTable {
     lock.timeoutMs = timeoutMs;
     lock.deadlineMs = this.#clock.monotonicMs() + timeoutMs;
     this.#soonestMs = Math.min(this.#soonestMs, lock.deadlineMs);
-    const { deadlineMs: _, isLeaving: __, ...fields } = lock;
+    const { deadlineMs: _, isLeaving: __, home, ...fields } = lock;
     const value: LockRecord = { ...fields, expiresAtMs: this.#clock.now() + timeoutMs };
     try {
-      await this.#commit([{ key: keyOf(token), value }]);
+      await commit(home, [{ key: keyOf(token), value }]);
     } catch (error) {
       Object.assign(lock, before);
       this.#soonestMs = Math.min(this.#soonestMs, lock.deadlineMs);
@@ -140,7 +156,7 @@ export class LockTable {
     }
     lock.isLeaving = true;
     try {
-      await this.#commit([{ key: keyOf(token), value: undefined }]);
+      await commit(lock.home, [{ key: keyOf(token), value: undefined }]);
     } catch (error) {
       lock.isLeaving = false;
       throw error;
@@ -151,11 +167,8 @@ export class LockTable {
 
   /** Ends locks whose root is gone: at once, whether or not that can be stored. */
   async drop(locks: readonly Lock[]): Promise<void> {
-    for (const { token } of locks) {
-      this.#held.remove(token);
-      this.#stale.push(token);
-    }
-    await this.#commit([]);
+    const homes = new Set(locks.flatMap(({ token }) => this.#end(token) ?? []));
+    await Promise.all([...homes].map((home) => commit(home, [])));
   }
 
   /** Tests: every lock is found where it should be, and none ends unnoticed. */
@@ -175,24 +188,42 @@ export class LockTable {
     this.#soonestMs = Number.POSITIVE_INFINITY;
     for (const lock of this.#held.all()) {
       if (lock.deadlineMs <= now) {
-        this.#held.remove(lock.token);
-        this.#stale.push(lock.token);
+        this.#end(lock.token);
       } else {
         this.#soonestMs = Math.min(this.#soonestMs, lock.deadlineMs);
       }
     }
   }
 
-  async #commit(changes: readonly RecordChange[]): Promise<void> {
-    const stale = this.#stale;
-    this.#stale = [];
-    const removals = stale.map((token): RecordChange => ({ key: keyOf(token), value: undefined }));
-    try {
-      await this.#store.commit([...removals, ...changes]);
-    } catch (error) {
-      this.#stale.push(...stale);
-      throw error;
+  /** It stands no more; its record goes with the next write. Where that is; undefined where there was no such lock. */
+  #end(token: string): Home | undefined {
+    const home = this.#held.get(token)?.home;
+    this.#held.remove(token);
+    home?.stale.push(token);
+    return home;
+  }
+
+  /** That of the innermost mount on the lock's way. */
+  #homeOf({ steps }: LockRequest): Home {
+    const [first, ...more] = this.#homes.values();
+    const top = more.length === 0 ? undefined : steps.findLast(({ placeId }) => this.#homes.has(placeId));
+    const home = more.length === 0 ? first : this.#homes.get(top?.placeId ?? '');
+    if (home) {
+      return home;
     }
+    throw new FsError('unavailable', 'what is to be locked is not served just now');
+  }
+}
+
+async function commit(home: Home, changes: readonly RecordChange[]): Promise<void> {
+  const { stale } = home;
+  home.stale = [];
+  const removals = stale.map((token): RecordChange => ({ key: keyOf(token), value: undefined }));
+  try {
+    await home.store.commit([...removals, ...changes]);
+  } catch (error) {
+    home.stale.push(...stale);
+    throw error;
   }
 }
 

@@ -8,13 +8,14 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { FsError } from '../../src/base/errors.ts';
 import type { ChangeOptions } from '../../src/inode/tree.ts';
-import { Changes, type Target } from '../../src/webdav/changes.ts';
+import { Changes, type Target, UnderWay } from '../../src/webdav/changes.ts';
 import type { LockRequest } from '../../src/webdav/lock-set.ts';
-import { LockTable } from '../../src/webdav/locks.ts';
+import type { LockTable } from '../../src/webdav/locks.ts';
 import { httpStatus } from '../../src/webdav/status.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { MemoryTree } from '../fakes/memory-tree.ts';
+import { openLocks } from '../fakes/open-locks.ts';
 import { startServer, type TestServer } from '../webdav/test-server.ts';
 import { LockModel, type LockScope, type Sender } from './lock-model.ts';
 
@@ -100,12 +101,12 @@ class TableSubject implements Subject {
     this.#store = store;
     this.#clock = clock;
     this.#tree = tree;
-    this.#changes = new Changes(table, (path) => tree.trace(path));
+    this.#changes = new Changes(table, (path) => tree.trace(path), new UnderWay());
   }
 
   async restart(): Promise<void> {
-    this.table = await LockTable.open(this.#store, this.#clock);
-    this.#changes = new Changes(this.table, (path) => this.#tree.trace(path));
+    this.table = await openLocks(this.#store, this.#clock);
+    this.#changes = new Changes(this.table, (path) => this.#tree.trace(path), new UnderWay());
   }
 
   async ask(wish: Wish, sender: Sender, token: string | undefined): Promise<Answer> {
@@ -410,7 +411,7 @@ describe('locks against the model', () => {
         const clock = new ManualClock();
         const store = new MapMetaStore();
         const tree = new MemoryTree(() => clock.now());
-        const subject = new TableSubject(await LockTable.open(store, clock), store, clock, tree);
+        const subject = new TableSubject(await openLocks(store, clock), store, clock, tree);
         await play(lenient, subject, tree, clock, tally);
       }),
       { numRuns: 100 * FACTOR, includeErrorInReport: true, unbiased: true },
@@ -424,7 +425,7 @@ describe('locks against the model', () => {
       await fc.assert(
         fc.asyncProperty(wishes(principals), async (all) => {
           const clock = new ManualClock();
-          const table = await LockTable.open(new MapMetaStore(), clock);
+          const table = await openLocks(new MapMetaStore(), clock);
           const tree = new MemoryTree(() => clock.now());
           await using server = await startServer({ tree, locks: table, clock });
           await play(all, new HttpSubject(table, server), tree, clock, tally);

@@ -8,9 +8,9 @@ import { v2 as webdav } from 'webdav-server';
 import { systemClock } from '../../src/base/clock.ts';
 import { FsError } from '../../src/base/errors.ts';
 import { TahoeFileSystem } from '../../src/webdav/file-system.ts';
-import { LockTable } from '../../src/webdav/locks.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { failing, MemoryTree } from '../fakes/memory-tree.ts';
+import { openLocks } from '../fakes/open-locks.ts';
 
 const { Errors, ResourceType } = webdav;
 const { File, Directory } = ResourceType;
@@ -26,7 +26,7 @@ async function library(): Promise<Library> {
   const tree = new MemoryTree(() => 1_000_000);
   tree.addFile(['file.txt'], 'content', { modifiedAtMs: 5000, createdAtMs: 4000 });
   tree.addFile(['dir', 'inside'], 'in');
-  const fs = new TahoeFileSystem(tree, await LockTable.open(new MapMetaStore(), systemClock));
+  const fs = new TahoeFileSystem(tree, await openLocks(new MapMetaStore(), systemClock));
   const server = new webdav.WebDAVServer({ rootFileSystem: fs, version: '-' });
   return { tree, fs, server, context: server.createExternalContext() };
 }
@@ -287,7 +287,7 @@ describe('TahoeFileSystem as a file system of webdav-server', () => {
   test('shows the locks of a resource and lets nobody change them', async () => {
     const tree = new MemoryTree();
     tree.addFile(['dir', 'inside'], 'in');
-    const table = await LockTable.open(new MapMetaStore(), systemClock);
+    const table = await openLocks(new MapMetaStore(), systemClock);
     const fs = new TahoeFileSystem(tree, table);
     const server = new webdav.WebDAVServer({ rootFileSystem: fs, version: '-' });
     const held = table.claim({

@@ -1,10 +1,11 @@
 // What tests of locks ask for and look at.
 import assert from 'node:assert/strict';
-import { LockTable } from '../../src/webdav/locks.ts';
+import type { LockTable } from '../../src/webdav/locks.ts';
 import { childElements, parseXml, textOf, type XmlElement } from '../../src/webdav/xml-reader.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { MemoryTree } from '../fakes/memory-tree.ts';
+import { openLocks } from '../fakes/open-locks.ts';
 import { readMultistatus, texts } from './read-multistatus.ts';
 import { type Answer, startServer, type TestServer } from './test-server.ts';
 
@@ -105,7 +106,7 @@ export interface WithTable {
 export async function withTable(tree: MemoryTree = new MemoryTree()): Promise<WithTable> {
   const clock = new ManualClock();
   const store = new MapMetaStore();
-  const table = await LockTable.open(store, clock);
+  const table = await openLocks(store, clock);
   const server = await startServer({ tree: fill(tree), locks: table, clock });
   return { clock, store, table, tree, server };
 }

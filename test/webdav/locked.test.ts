@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FsError } from '../../src/base/errors.ts';
-import { LockTable } from '../../src/webdav/locks.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MemoryTree } from '../fakes/memory-tree.ts';
+import { openLocks } from '../fakes/open-locks.ts';
 import {
   change,
   changing,
@@ -147,7 +147,7 @@ describe('a lock', () => {
     const token = await locked(server, '/file', { Timeout: 'Second-100' });
     await server[Symbol.asyncDispose]();
     const later = new ManualClock(clock.now() + 40_000);
-    await using next = await startServer({ tree, locks: await LockTable.open(store, later), clock: later });
+    await using next = await startServer({ tree, locks: await openLocks(store, later), clock: later });
     assert.equal((await next.request('PUT', '/file', { body: 'x' })).status, 423);
     const { body } = await next.request('PROPFIND', '/file', { headers: { Depth: '0' } });
     assert.match(body, /<D:timeout>Second-60<\/D:timeout>/);

@@ -3,9 +3,10 @@ import { describe, test } from 'node:test';
 import { FsError } from '../../src/base/errors.ts';
 import type { Step } from '../../src/inode/tree.ts';
 import type { Lock, LockRequest } from '../../src/webdav/lock-set.ts';
-import { LockTable } from '../../src/webdav/locks.ts';
+import type { LockTable } from '../../src/webdav/locks.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
+import { openLocks } from '../fakes/open-locks.ts';
 
 /** The way to `/a/b/c`; names with a slash behind them are directories. */
 function way(path: string): readonly Step[] {
@@ -46,7 +47,7 @@ interface Bench {
 async function bench(): Promise<Bench> {
   const clock = new ManualClock();
   const store = new MapMetaStore();
-  const table = await LockTable.open(store, clock);
+  const table = await openLocks(store, clock);
   return {
     clock,
     store,
@@ -57,7 +58,7 @@ async function bench(): Promise<Bench> {
       table.checkConsistent();
       return lock;
     },
-    restart: (minutes) => LockTable.open(store, new ManualClock(clock.now() + minutes * 60_000)),
+    restart: (minutes) => openLocks(store, new ManualClock(clock.now() + minutes * 60_000)),
   };
 }
 

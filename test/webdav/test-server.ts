@@ -9,9 +9,9 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { DavServer, type DavServerOptions } from '../../src/webdav/dav-server.ts';
-import { LockTable } from '../../src/webdav/locks.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { MemoryTree } from '../fakes/memory-tree.ts';
+import { openLocks } from '../fakes/open-locks.ts';
 
 /** Sat, 01 Mar 2025 12:00:00 GMT */
 export const NOW: number = Date.UTC(2025, 2, 1, 12);
@@ -105,7 +105,7 @@ export async function startServer(options: Partial<DavServerOptions> = {}): Prom
   const clock = { ...systemClock, now: () => NOW };
   const dav = new DavServer({
     tree,
-    locks: await LockTable.open(new MapMetaStore(), clock),
+    locks: await openLocks(new MapMetaStore(), clock),
     baseUrl: '',
     propfindMax: 20_000,
     log: createLogger('warn', 'json', (line) => logged.push(line)),

@@ -1,0 +1,244 @@
+// The mounts of a process: each directory that somebody is to see is opened once, however many accounts name it, by
+// whichever path and by a read or a write cap. One that nobody names any more stays, without anybody seeing it, until all
+// that was changed in it is on the grid. That one can't be opened is no trouble for the others: it is tried again.
+import { type BackoffPolicy, backoffMs } from './base/backoff.ts';
+import { FsError } from './base/errors.ts';
+import { Limiter } from './base/limiter.ts';
+import type { Resource, Tree } from './inode/tree.ts';
+import { isWriteCap, type Mount, type MountParts, openMount, rootIdOfCap } from './open-mount.ts';
+import { randomFraction } from './seal/random.ts';
+import { drain } from './sync/drain.ts';
+import { LateTree } from './views/late-tree.ts';
+import type { LockTable } from './webdav/locks.ts';
+
+export interface MountSetParts extends Omit<MountParts, 'memoryShare'> {
+  readonly locks: LockTable;
+}
+
+/** A place for one mount, also while it is closed. */
+interface Slot {
+  readonly rootId: string;
+  cap: string;
+  mount: Mount | undefined;
+  /** Why there is none. */
+  failure: unknown;
+  tries: number;
+  isWanted: boolean;
+  /** The next try, or the next look whether it may go. */
+  timer: Disposable | undefined;
+}
+
+const OPEN_AT_ONCE = 4;
+const RETRY: BackoffPolicy = { baseMs: 2_000, capMs: 60_000 };
+const LEAVING_EVERY_MS = 2_000;
+
+export class MountSet {
+  readonly #parts: MountSetParts;
+  readonly #slots = new Map<string, Slot>();
+  /** One change of the set at a time. */
+  readonly #turn = new Limiter(1);
+  readonly #opening = new Limiter(OPEN_AT_ONCE);
+  #left: (rootId: string) => void = () => undefined;
+  #isClosed = false;
+
+  constructor(parts: MountSetParts) {
+    this.#parts = parts;
+  }
+
+  /** Those that are open. */
+  get mounts(): readonly Mount[] {
+    return [...this.#slots.values()].flatMap(({ mount }) => mount ?? []);
+  }
+
+  /** Told of each mount that nobody names any more, when all of it is on the grid and it is closed. */
+  onLeft(left: (rootId: string) => void): void {
+    this.#left = left;
+  }
+
+  /** Opens the one mount of a server without accounts. Rejects where it can't be opened. */
+  async open(cap: string): Promise<Mount> {
+    using _turn = await this.#turn.take();
+    const slot = this.#slotOf(rootIdOfCap(cap), cap);
+    return await this.#open(slot, 1);
+  }
+
+  /** From now on these are the mounts; caps of one directory are one. Resolves when each is open or has failed. */
+  async update(caps: readonly string[]): Promise<void> {
+    using _turn = await this.#turn.take();
+    const wanted = strongest(caps);
+    for (const [rootId, slot] of this.#slots) {
+      slot.isWanted = wanted.has(rootId);
+      if (!slot.isWanted) {
+        await this.#lookWhetherToGo(slot);
+      }
+    }
+    const memoryShare = 1 / Math.max(1, wanted.size);
+    await Promise.all(
+      [...wanted].map(async ([rootId, cap]) => {
+        using _place = await this.#opening.take();
+        const slot = this.#slotOf(rootId, cap);
+        slot.isWanted = true;
+        if (isWriteCap(cap) && !isWriteCap(slot.cap)) {
+          await this.#close(slot);
+        }
+        if (slot.mount === undefined) {
+          slot.cap = cap;
+          await this.#tryToOpen(slot, memoryShare);
+        }
+      }),
+    );
+  }
+
+  /** Undefined while it is not open. */
+  get(cap: string): Mount | undefined {
+    return this.#slots.get(rootIdOfCap(cap))?.mount;
+  }
+
+  /** The tree behind a cap, whatever becomes of the mount meanwhile: `unavailable` while it is not open. */
+  treeOf(cap: string): Tree {
+    const rootId = rootIdOfCap(cap);
+    return new LateTree(() => {
+      const slot = this.#slots.get(rootId);
+      if (slot?.mount === undefined) {
+        throw new FsError('unavailable', 'this directory can not be served just now', {
+          cause: slot?.failure,
+        });
+      }
+      return slot.mount.tree;
+    });
+  }
+
+  /** Where a resource of the tree behind `cap` is on its way to the grid. */
+  syncStateOf(cap: string): ((resource: Resource) => string) | undefined {
+    const rootId = rootIdOfCap(cap);
+    return (resource) => this.#slots.get(rootId)?.mount?.syncStateOf?.(resource) ?? 'synced';
+  }
+
+  /** A last time in which what waits may still reach the grid. */
+  async drain(graceMs: number): Promise<void> {
+    await Promise.all(this.mounts.map(({ sync }) => drain(sync, graceMs, this.#parts)));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    using _turn = await this.#turn.take();
+    await Promise.all([...this.#slots.values()].map((slot) => this.#close(slot)));
+  }
+
+  #slotOf(rootId: string, cap: string): Slot {
+    const known = this.#slots.get(rootId);
+    if (known) {
+      return known;
+    }
+    const slot: Slot = {
+      rootId,
+      cap,
+      mount: undefined,
+      failure: undefined,
+      tries: 0,
+      isWanted: true,
+      timer: undefined,
+    };
+    this.#slots.set(rootId, slot);
+    return slot;
+  }
+
+  async #open(slot: Slot, memoryShare: number): Promise<Mount> {
+    const { locks } = this.#parts;
+    const mount = await openMount(slot.cap, { ...this.#parts, memoryShare });
+    try {
+      await locks.attach(mount.tree.root.dirId, mount.shared);
+    } catch (error) {
+      await mount.close();
+      throw error;
+    }
+    slot.mount = mount;
+    slot.failure = undefined;
+    await mount.start();
+    return mount;
+  }
+
+  async #tryToOpen(slot: Slot, memoryShare: number): Promise<void> {
+    const { log, clock } = this.#parts;
+    try {
+      await this.#open(slot, memoryShare);
+      slot.tries = 0;
+    } catch (error) {
+      if (slot.tries === 0) {
+        log.error({ err: error, root: slot.rootId }, 'a mount can not be opened now; the others are served');
+      }
+      slot.failure = error;
+      slot.tries += 1;
+      this.#later(slot, backoffMs(RETRY, slot.tries, randomFraction()), async () => {
+        if (slot.isWanted && slot.mount === undefined) {
+          await this.#tryToOpen(slot, memoryShare);
+        }
+      });
+      return;
+    }
+    log.debug({ root: slot.rootId, atMs: clock.now() }, 'a mount was opened');
+  }
+
+  async #close(slot: Slot): Promise<void> {
+    slot.timer?.[Symbol.dispose]();
+    const { mount } = slot;
+    slot.mount = undefined;
+    if (mount) {
+      await mount.close();
+      this.#parts.locks.detach(mount.tree.root.dirId);
+    }
+  }
+
+  /** Nobody names it any more: it goes when nothing in it waits for the grid. */
+  async #lookWhetherToGo(slot: Slot): Promise<void> {
+    const status = await slot.mount?.sync.status();
+    if (status && !(status.isSynced && status.edits === 0)) {
+      const { edits, parked } = status;
+      this.#parts.log.info(
+        { root: slot.rootId, edits, parked },
+        'nobody is to see this directory any more, and changes in it are not on the grid yet: it stays until they are',
+      );
+      this.#later(slot, LEAVING_EVERY_MS, async () => {
+        if (!slot.isWanted) {
+          await this.#lookWhetherToGo(slot);
+        }
+      });
+      return;
+    }
+    await this.#close(slot);
+    this.#slots.delete(slot.rootId);
+    this.#left(slot.rootId);
+  }
+
+  #later(slot: Slot, delayMs: number, work: () => Promise<void>): void {
+    if (this.#isClosed) {
+      return;
+    }
+    slot.timer?.[Symbol.dispose]();
+    slot.timer = this.#parts.clock.after(delayMs, () => {
+      this.#inTurn(work).catch((error: unknown) => {
+        this.#parts.log.error({ err: error, root: slot.rootId }, 'a mount could not be looked after');
+      });
+    });
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    using _turn = await this.#turn.take();
+    if (!this.#isClosed) {
+      await work();
+    }
+  }
+}
+
+/** Of each directory the strongest cap, by its id. */
+function strongest(caps: readonly string[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const cap of caps) {
+    const rootId = rootIdOfCap(cap);
+    const known = found.get(rootId);
+    if (known === undefined || (isWriteCap(cap) && !isWriteCap(known))) {
+      found.set(rootId, cap);
+    }
+  }
+  return found;
+}
