@@ -33,6 +33,9 @@ export class SharedAllowance {
   }
 
   #limitOf(own: () => number): number {
+    if (!Number.isFinite(this.#maxBytes)) {
+      return this.#maxBytes;
+    }
     const ownBytes = this.#maxBytes / (2 * Math.max(1, this.#takers.size));
     let leftBytes = this.#maxBytes;
     for (const takenBytes of this.#takers) {
