@@ -2,6 +2,7 @@
 // knows where the text came from.
 import { isIP } from 'node:net';
 import { isHostName } from './base/listen-address.ts';
+import { sizeBytesOf } from './base/size-text.ts';
 import { nearest } from './base/suggest.ts';
 
 /** Why a text can't be a value; the source is added by whoever knows it. */
@@ -14,14 +15,6 @@ const TIME_UNITS_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
-const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
-  '': 1,
-  K: 2 ** 10,
-  M: 2 ** 20,
-  G: 2 ** 30,
-  T: 2 ** 40,
-};
-
 // Node's timers hold 31 bits of ms; a longer one would fire at once.
 const TIME_MAX_MS = 2 ** 31 - 1;
 
@@ -67,15 +60,11 @@ function timeMs(text: string): number {
 
 /** Digits with an optional K, M, G or T (or Ki ...), all powers of 1024; `0` and `off` = Infinity, no limit. */
 export function parseSizeBytes(text: string): number {
-  if (isOff(text)) {
-    return Number.POSITIVE_INFINITY;
-  }
-  const match = /^(\d{1,15})(?:([KMGT])i?)?$/i.exec(text);
-  const bytes = Number(match?.[1]) * (SIZE_UNITS_BYTES[(match?.[2] ?? '').toUpperCase()] ?? 1);
-  if (!match || !Number.isSafeInteger(bytes)) {
+  const bytes = sizeBytesOf(text);
+  if (bytes === undefined) {
     throw new BadValue('is no size: digits with an optional K, M, G or T');
   }
-  return bytes === 0 ? Number.POSITIVE_INFINITY : bytes;
+  return bytes;
 }
 
 export interface Rates {
