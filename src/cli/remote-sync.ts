@@ -1,5 +1,6 @@
 // The changes of a running server that are on their way to the grid.
 import type { TreePath } from '../base/path.ts';
+import type { SealedRecord } from '../edits/sealed-records.ts';
 import type {
   FlushReport,
   RecoverReport,
@@ -43,6 +44,10 @@ export class RemoteSync implements SyncControl {
 
   trash(): AsyncIterable<TrashEntry> {
     return eachWithoutNulls(this.#client.stream<TrashEntry>('trash'));
+  }
+
+  sealedTrash(): AsyncIterable<SealedRecord> {
+    return this.#client.stream<SealedRecord>('sealedTrash');
   }
 
   restore(id: string): Promise<TreePath> {

@@ -4,7 +4,7 @@
 //   bytes 1, 2   r and p of scrypt
 //   bytes 3-18   salt, random
 //   bytes 19-30  nonce, random
-//   then         ciphertext of AES-256-GCM, as long as the content; the first line and bytes 0-30 are authenticated, too
+//   then         ciphertext of AES-256-GCM, as long as the content; all that stands before it is authenticated
 //   last 16      tag
 import { FsError } from '../base/errors.ts';
 import { openBlock, sealBlock } from './block-cipher.ts';
@@ -38,7 +38,6 @@ export async function sealText(content: Buffer, passphrase: string): Promise<str
   const salt = randomBytes(SALT_BYTES);
   const key = await keyOf(passphrase, salt, COST);
   const start = Buffer.concat([Buffer.of(COST.log2N, COST.r, COST.p), salt]);
-  // The nonce is made by the cipher, and no part of what it can be told: it is bound by its use.
   const { nonce, ciphertext, tag } = sealBlock(key, content, associated(start));
   const body = Buffer.concat([start, nonce, ciphertext, tag]).toString('base64');
   const lines = body.match(new RegExp(`.{1,${LINE_LETTERS}}`, 'g')) ?? [];

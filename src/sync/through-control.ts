@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { TreePath } from '../base/path.ts';
 import { SingleFlight } from '../base/single-flight.ts';
+import type { SealedRecord } from '../edits/sealed-records.ts';
 import type {
   FlushReport,
   RecoverReport,
@@ -79,6 +80,10 @@ export class ThroughControl implements SyncControl {
   }
 
   async *trash(): AsyncIterable<TrashEntry> {
+    // Nothing is kept.
+  }
+
+  async *sealedTrash(): AsyncIterable<SealedRecord> {
     // Nothing is kept.
   }
 
