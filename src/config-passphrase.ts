@@ -44,16 +44,25 @@ export async function changedPassphraseOf(settings: Settings): Promise<string> {
     : await lineOfFile(settings, 'new-passphrase-file');
 }
 
+export interface ClearText {
+  readonly file: string;
+  /** `the rootcap`. */
+  readonly what: string;
+  readonly isSealed: boolean;
+  /** How to keep it apart. */
+  readonly instead: string;
+}
+
 /** What is sealed in the cache directory is open to whoever has both. Said once, by `serve`. */
 export async function warnIfInClear(
   settings: Settings,
-  { file, what, isSealed }: { readonly file: string; readonly what: string; readonly isSealed: boolean },
+  { file, what, isSealed, instead }: ClearText,
 ): Promise<void> {
   const cacheDir = settings.path('cache-dir') ?? settings.xdg('XDG_STATE_HOME', '.local/state');
   if (settings.command === 'serve' && !isSealed && (await isOnSameDisk(file, cacheDir))) {
     settings.warnings.push(
       `${file} holds ${what} in clear, on the disk of the cache directory: who gets that disk can read both. ` +
-        `To keep them apart, seal it (tahoe-webdav secret seal ${file}), or keep it on another disk`,
+        `To keep them apart, ${instead}`,
     );
   }
 }
@@ -61,7 +70,9 @@ export async function warnIfInClear(
 /** The credential's file where systemd has put it ready. */
 export async function credentialOf(settings: Settings, name: string): Promise<string | undefined> {
   const file = settings.credentialFile(name);
-  const isThere = file !== undefined && (await access(file).then(
+  const isThere =
+    file !== undefined &&
+    (await access(file).then(
       () => true,
       () => false,
     ));

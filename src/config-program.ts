@@ -2,6 +2,7 @@
 // It is run without a shell: words stand apart by spaces, and quotes or a backslash keep them together. Its complaints
 // go to our standard error; what it prints is shown nowhere.
 import { spawn } from 'node:child_process';
+import { systemClock } from './base/clock.ts';
 import { FsError } from './base/errors.ts';
 import { firstLine } from './config-secrets.ts';
 
@@ -79,9 +80,9 @@ function run({ commandLine, where, env }: Program, timeMs: number): Promise<Resu
     const child = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env,
-      timeout: timeMs,
-      killSignal: 'SIGKILL',
     });
+    // Not spawn's own: where the program is not there, that would keep this process for the whole time.
+    const limit = systemClock.after(timeMs, () => child.kill('SIGKILL'));
     child.stdout.on('data', (piece: Buffer) => {
       pieces.push(piece);
       length += piece.length;
@@ -92,9 +93,11 @@ function run({ commandLine, where, env }: Program, timeMs: number): Promise<Resu
     // What the program has started itself may hold the pipe open.
     child.on('exit', (_code, signal) => signal && child.stdout.destroy());
     child.on('error', (cause) => {
+      limit[Symbol.dispose]();
       reject(new FsError('bad-config', `the program of ${where} can not be run`, { cause }));
     });
     child.on('close', (code, signal) => {
+      limit[Symbol.dispose]();
       resolve({ output: Buffer.concat(pieces), code, signal, isTooLong: length > OUTPUT_MAX_BYTES });
     });
   });

@@ -79,12 +79,16 @@ export function readRootPlace(settings: Settings): RootPlace {
   return { kind: 'file', file: settings.path('rootcap-file') ?? '' };
 }
 
+const OTHER_WAYS = 'give the cap by --rootcap-file - or --rootcap-command COMMAND';
+
 type RootSource = 'rootcap-file' | 'rootcap-command' | 'alias' | 'environment';
 
 function rootSource(settings: Settings): RootSource | undefined {
   const [flags, env, file] = settings.layers;
   for (const layer of [flags, env, file]) {
-    const options = (['rootcap-file', 'rootcap-command', 'alias'] as const).filter((name) => layer?.has(name));
+    const options = (['rootcap-file', 'rootcap-command', 'alias'] as const).filter((name) =>
+      layer?.has(name),
+    );
     const hasVariable = layer === env && variableCap(settings) !== undefined;
     if (options.length + (hasVariable ? 1 : 0) > 1) {
       const wheres = options.map((name) => layer?.get(name)?.where ?? name);
@@ -111,7 +115,12 @@ async function capOfFile(settings: Settings): Promise<string> {
   const { text, isExposed, passphrase } = await openSecretFile(settings, file, 'the rootcap');
   const cap = capIn(text, file);
   settings.warnIfExposed(file, 'the rootcap', isExposed);
-  await warnIfInClear(settings, { file, what: 'the rootcap', isSealed: passphrase !== undefined });
+  await warnIfInClear(settings, {
+    file,
+    what: 'the rootcap',
+    isSealed: passphrase !== undefined,
+    instead: `seal it (tahoe-webdav secret seal ${file}), keep it on another disk, or ${OTHER_WAYS}`,
+  });
   return cap;
 }
 
@@ -145,7 +154,7 @@ async function capOfAlias(settings: Settings): Promise<string> {
     throw new FsError('bad-config', `there is no alias ${name} in ${file}`);
   }
   settings.warnIfExposed(file, 'caps', isExposed);
-  await warnIfInClear(settings, { file, what: 'the rootcap', isSealed: false });
+  await warnIfInClear(settings, { file, what: 'the rootcap', isSealed: false, instead: OTHER_WAYS });
   return cap;
 }
 

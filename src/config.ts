@@ -10,8 +10,8 @@ import {
 } from './base/listen-address.ts';
 import type { LogLevel } from './base/log.ts';
 import type { CacheCommandName, SyncCommandName } from './config-commands.ts';
-import { findRootCap, type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
 import { credentialOf, openSecretFile } from './config-passphrase.ts';
+import { findRootCap, type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
 import { type ConfigSources, parseSetting, Settings } from './config-settings.ts';
 import {
   type NodeAddress,

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder } from './base/atomic-file.ts';
 import { FsError, systemCode } from './base/errors.ts';
-import { OPTIONS, isOptionName } from './config-options.ts';
+import { isOptionName, OPTIONS } from './config-options.ts';
 import type { RecoveryKit } from './recovery-kit.ts';
 import { createSecretFile } from './seal/secret-file.ts';
 import { KIT_TRASH_NAME } from './sync/trash-of-kit.ts';

@@ -40,8 +40,7 @@ export async function findRoots(sources: KitSources, parts: AppParts): Promise<F
     const salt = await readIfThere(join(sources.cacheDir, rootId, 'salt'));
     const place = places.get(rootId);
     if (salt !== undefined) {
-      const trash =
-        (await sources.runningTrash(rootId)) ?? (place && (await trashOnDisk(place, parts)));
+      const trash = (await sources.runningTrash(rootId)) ?? (place && (await trashOnDisk(place, parts)));
       if (trash === undefined) {
         withoutTrash.push(rootId);
       }

@@ -37,7 +37,10 @@ const FORMAT = 'tahoe-webdav recovery kit';
 const VERSION = 1;
 
 export async function sealKit(kit: RecoveryKit, passphrase: string): Promise<string> {
-  return await sealText(Buffer.from(JSON.stringify({ format: FORMAT, version: VERSION, ...kit })), passphrase);
+  return await sealText(
+    Buffer.from(JSON.stringify({ format: FORMAT, version: VERSION, ...kit })),
+    passphrase,
+  );
 }
 
 /** Throws `bad-config` for a wrong passphrase, and for what is no kit or a newer one. */

@@ -187,13 +187,9 @@ function checkCount(command: CommandName, args: readonly string[]): void {
   }
   if (args.length < minArguments) {
     const line = `tahoe-webdav ${command} ${usage}`;
-    throw new FsError(
-      'bad-config',
-      `${command} needs ${NEEDED[takes]}`,
-      {
-        hint: takes === 'paths' ? `${line}; / is the whole tree` : line,
-      },
-    );
+    throw new FsError('bad-config', `${command} needs ${NEEDED[takes]}`, {
+      hint: takes === 'paths' ? `${line}; / is the whole tree` : line,
+    });
   }
 }
 

@@ -148,7 +148,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   'secret seal': {
     ...A_FILE,
-    about: 'seal a file with a secret under a passphrase, in place; it can be given wherever the plain one could',
+    about:
+      'seal a file with a secret under a passphrase, in place; it can be given wherever the plain one could',
     examples: [['secret seal ~/tahoe.rootcap', 'asks for the passphrase twice']],
   },
   'secret open': {
@@ -158,7 +159,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   'secret change': {
     ...A_FILE,
-    about: 'seal a sealed file under another passphrase, in place; copies of the old one still open with the old one',
+    about:
+      'seal a sealed file under another passphrase, in place; copies of the old one still open with the old one',
     examples: [['secret change ~/tahoe.rootcap', 'asks for both']],
   },
   'recovery-kit export': {
@@ -167,7 +169,9 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     about:
       'write one sealed file with all that a new machine needs: rootcap, accounts files, keys, trash and settings. ' +
       'Give the options that the server is started with',
-    examples: [['recovery-kit export --out kit --node-url URL --rootcap-file ~/rootcap', 'keep it elsewhere']],
+    examples: [
+      ['recovery-kit export --out kit --node-url URL --rootcap-file ~/rootcap', 'keep it elsewhere'],
+    ],
   },
   'recovery-kit import': {
     ...A_FILE,

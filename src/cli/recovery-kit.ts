@@ -86,7 +86,9 @@ export async function importKit(
     output.complain(`not in the kit: the data directory; put its backup at ${dataDirOf(kit, config)}`);
   }
   output.line(`Next: tahoe-webdav serve --config ${join(task.into, SETTINGS_NAME)}`);
-  output.line('The secrets lie there in clear, for their owner only: tahoe-webdav secret seal FILE seals one.');
+  output.line(
+    'The secrets lie there in clear, for their owner only: tahoe-webdav secret seal FILE seals one.',
+  );
   return DONE;
 }
 
@@ -141,6 +143,9 @@ async function readKit(file: string): Promise<string> {
   });
 }
 
-function dataDirOf({ settings }: { readonly settings: Readonly<Record<string, readonly string[]>> }, config: Config) {
+function dataDirOf(
+  { settings }: { readonly settings: Readonly<Record<string, readonly string[]>> },
+  config: Config,
+) {
   return settings['data-dir']?.[0] ?? config.dataDir;
 }

@@ -31,7 +31,8 @@ export async function secret(command: SecretCommandName, task: SecretTask): Prom
 const SAID: Readonly<Record<SecretCommandName, (file: string) => string>> = {
   'secret seal': (file) => `sealed ${file}; whoever forgets the passphrase loses what is in it`,
   'secret open': (file) => `${file} is in clear now, for its owner only`,
-  'secret change': (file) => `${file} opens with the new passphrase only; older copies of it with the old one`,
+  'secret change': (file) =>
+    `${file} opens with the new passphrase only; older copies of it with the old one`,
 };
 
 async function opened(text: string, { passphrase }: SecretTask): Promise<string> {

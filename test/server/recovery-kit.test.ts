@@ -75,7 +75,13 @@ describe('a recovery kit', () => {
       const fresh = join(elsewhere.path, 'home');
       await mkdir(fresh);
       await cp(join(home.home, 'passphrase'), join(elsewhere.path, 'passphrase'));
-      const importing = ['recovery-kit', 'import', kit, '--passphrase-file', join(elsewhere.path, 'passphrase')];
+      const importing = [
+        'recovery-kit',
+        'import',
+        kit,
+        '--passphrase-file',
+        join(elsewhere.path, 'passphrase'),
+      ];
       const imported = await command(fresh, ...importing);
       assert.equal(imported.code, 0, imported.stderr);
       assert.ok(!`${imported.stdout}${imported.stderr}`.includes(home.root.cap));
