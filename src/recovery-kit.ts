@@ -3,6 +3,7 @@
 import { FsError } from './base/errors.ts';
 import type { SealedRecord } from './edits/sealed-records.ts';
 import { isSealed, openSealed, sealText } from './seal/sealed-file.ts';
+import { createSecretFile } from './seal/secret-file.ts';
 import { parseSealedRecords } from './sync/trash-of-kit.ts';
 
 /** The folder of a root in the cache directory. */
@@ -36,11 +37,10 @@ export interface RecoveryKit {
 const FORMAT = 'tahoe-webdav recovery kit';
 const VERSION = 1;
 
-export async function sealKit(kit: RecoveryKit, passphrase: string): Promise<string> {
-  return await sealText(
-    Buffer.from(JSON.stringify({ format: FORMAT, version: VERSION, ...kit })),
-    passphrase,
-  );
+/** Into a new file; nothing of it touches the disk unsealed. */
+export async function writeKit(file: string, kit: RecoveryKit, passphrase: string): Promise<void> {
+  const json = JSON.stringify({ format: FORMAT, version: VERSION, ...kit });
+  await createSecretFile(file, await sealText(Buffer.from(json), passphrase));
 }
 
 /** Throws `bad-config` for a wrong passphrase, and for what is no kit or a newer one. */

@@ -9,8 +9,7 @@ import type { KitExportConfig, KitImportConfig } from '../config-kit.ts';
 import { readSecretFile } from '../config-secrets.ts';
 import { filesOf, placeFiles, SETTINGS_NAME } from '../kit-files.ts';
 import { embeddedCaps, findRoots } from '../kit-roots.ts';
-import { openKit, sealKit } from '../recovery-kit.ts';
-import { createSecretFile } from '../seal/secret-file.ts';
+import { openKit, writeKit } from '../recovery-kit.ts';
 import { showCount } from './amounts.ts';
 import { ControlClient } from './control-client.ts';
 import { DONE } from './exit-codes.ts';
@@ -51,7 +50,7 @@ export async function exportKit(task: KitExportConfig & KitCommand): Promise<num
     roots,
     settings: task.settings,
   };
-  await createSecretFile(out, await sealKit(kit, await task.newPassphrase()));
+  await writeKit(out, kit, await task.newPassphrase());
   const entries = roots.reduce((sum, { trash }) => sum + trash.length, 0);
   output.line(
     `wrote ${out}: ${showCount(roots.length, 'root')}, ${showCount(entries, 'entry', 'entries')} of the trash, ` +

@@ -1,9 +1,9 @@
 // The changes of a running server that are on their way to the grid.
 import type { TreePath } from '../base/path.ts';
-import type { SealedRecord } from '../edits/sealed-records.ts';
 import type {
   FlushReport,
   RecoverReport,
+  SealedRecord,
   SyncControl,
   SyncItem,
   SyncStatus,

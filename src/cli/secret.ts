@@ -1,11 +1,7 @@
-// `secret`: a file with a secret is sealed under a passphrase, opened, or sealed under another one, in place. Nothing of
-// it is shown.
-import { FsError } from '../base/errors.ts';
+// `secret`: a file with a secret is sealed under a passphrase, opened, or sealed under another one. Nothing of it is shown.
 import type { SecretCommandName } from '../config-commands.ts';
 import type { SecretTaskConfig } from '../config-kit.ts';
-import { readSecretFile } from '../config-secrets.ts';
-import { isSealed, openSealed } from '../seal/sealed-file.ts';
-import { writeSecretFile } from '../seal/secret-file.ts';
+import { changeSecretFile } from '../secret-in-place.ts';
 import { DONE } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
@@ -14,16 +10,9 @@ interface SecretTask extends SecretTaskConfig {
   readonly output: Output;
 }
 
-/** Where it fails, the file is as it was. */
 export async function secret(command: SecretCommandName, task: SecretTask): Promise<number> {
   const { file, output } = task;
-  const { text } = await readSecretFile(file, 'a secret');
-  if (isSealed(text) === (command === 'secret seal')) {
-    throw new FsError('bad-config', `${file} is ${isSealed(text) ? 'sealed already' : 'not sealed'}`);
-  }
-  const plain = isSealed(text) ? await opened(text, task) : text;
-  const passphrase = command === 'secret open' ? undefined : await task.newPassphrase();
-  await writeSecretFile(file, { text: plain, passphrase });
+  await changeSecretFile(command, file, task);
   output.line(SAID[command](file));
   return DONE;
 }
@@ -34,7 +23,3 @@ const SAID: Readonly<Record<SecretCommandName, (file: string) => string>> = {
   'secret change': (file) =>
     `${file} opens with the new passphrase only; older copies of it with the old one`,
 };
-
-async function opened(text: string, { passphrase }: SecretTask): Promise<string> {
-  return (await openSealed(text, await passphrase())).toString('utf8');
-}

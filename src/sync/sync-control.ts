@@ -4,6 +4,8 @@
 import type { TreePath } from '../base/path.ts';
 import type { SealedRecord } from '../edits/sealed-records.ts';
 
+export type { SealedRecord };
+
 /** Where one edit is on its way to the grid. */
 export type SyncState =
   | 'waiting' // for its rest, its turn, or others that come first
