@@ -6,7 +6,6 @@ import type { AppParts } from '../app.ts';
 import { FsError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import type { KitExportConfig, KitImportConfig } from '../config-kit.ts';
-import { readSecretFile } from '../config-secrets.ts';
 import { filesOf, placeFiles, SETTINGS_NAME } from '../kit-files.ts';
 import { embeddedCaps, findRoots } from '../kit-roots.ts';
 import { openKit, writeKit } from '../recovery-kit.ts';
@@ -50,6 +49,7 @@ export async function exportKit(task: KitExportConfig & KitCommand): Promise<num
     roots,
     settings: task.settings,
   };
+  filesOf(kit, { into: '/', configDir: '/', cacheDir: '/' }); // refuses what could not be put in place again
   await writeKit(out, kit, await task.newPassphrase());
   const entries = roots.reduce((sum, { trash }) => sum + trash.length, 0);
   output.line(
@@ -69,7 +69,7 @@ export async function importKit(
   task: KitImportConfig & KitCommand & { readonly file: string },
 ): Promise<number> {
   const { config, file, output } = task;
-  const kit = await openKit(await readKit(file), task.passphrase);
+  const kit = await openKit((await bytesOf(file)).toString('utf8'), task.passphrase);
   const files = filesOf(kit, { into: task.into, configDir: config.configDir, cacheDir: config.cacheDir });
   await placeFiles(files, task.isForced);
   for (const { file: placed, what } of files) {
@@ -120,8 +120,8 @@ async function trashOfRunning({ config, signal }: KitCommand) {
 }
 
 async function accountsFile(file: string) {
-  const { text } = await readSecretFile(resolve(file), 'the accounts');
-  return { name: basename(file), content: Buffer.from(text).toString('base64') };
+  const content = await bytesOf(resolve(file));
+  return { name: basename(file), content: content.toString('base64') };
 }
 
 function notIn(config: Config, withoutTrash: readonly string[]): readonly string[] {
@@ -136,8 +136,9 @@ function notIn(config: Config, withoutTrash: readonly string[]): readonly string
   ];
 }
 
-async function readKit(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch((error: unknown) => {
+/** Not a text: what was sealed stays so, and nothing of it is understood here. */
+async function bytesOf(file: string): Promise<Buffer> {
+  return await readFile(file).catch((error: unknown) => {
     throw new FsError('bad-config', `can not read ${file}`, { cause: error });
   });
 }

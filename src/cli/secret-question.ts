@@ -19,8 +19,8 @@ export function secretAsker({
     return undefined;
   }
   return async (question) => {
+    input.setRawMode(true); // before the question: who answers at once would see it shown
     output.write(question);
-    input.setRawMode(true); // before anything is typed: the terminal would show it
     try {
       return await readSilently(input);
     } finally {
