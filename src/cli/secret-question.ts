@@ -5,9 +5,14 @@ const END = /[\r\n\u0004]/; // Enter, Ctrl-D
 const INTERRUPT = '\u0003';
 const ERASE = /[\u0008\u007f]/;
 
-interface SecretDialogue {
-  readonly input: NodeJS.ReadStream;
-  readonly output: NodeJS.WriteStream;
+export type SecretInput = NodeJS.ReadableStream & {
+  readonly isTTY?: boolean;
+  setRawMode(isRaw: boolean): unknown;
+};
+
+export interface SecretDialogue {
+  readonly input: SecretInput;
+  readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
 /** Undefined where nobody sits there. `aborted` on Ctrl-C. */
@@ -31,7 +36,7 @@ export function secretAsker({
   };
 }
 
-function readSilently(input: NodeJS.ReadStream): Promise<string> {
+function readSilently(input: SecretInput): Promise<string> {
   return new Promise((resolve, reject) => {
     const letters: string[] = [];
     input.setEncoding('utf8');

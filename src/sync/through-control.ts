@@ -12,12 +12,15 @@ import type {
   SyncStatus,
   TrashEntry,
 } from './sync-control.ts';
+import type { TrashRecords } from './trash-records.ts';
 
 export interface ThroughControlParts {
   /** Rejects where the grid does not answer. */
   readonly askGrid: (signal: AbortSignal) => Promise<unknown>;
   /** With what writes are refused, where they are. */
   readonly writeRefusal: string | undefined;
+  /** Of runs that wrote back; undefined where the root can only be read. */
+  readonly trash: Pick<TrashRecords, 'sealed'> | undefined;
   readonly clock: Clock;
 }
 
@@ -84,7 +87,7 @@ export class ThroughControl implements SyncControl {
   }
 
   async *sealedTrash(): AsyncIterable<SealedRecord> {
-    // Nothing is kept.
+    yield* this.#parts.trash?.sealed() ?? [];
   }
 
   async restore(_id: string): Promise<TreePath> {

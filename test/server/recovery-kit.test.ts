@@ -141,6 +141,37 @@ describe('a recovery kit', () => {
     assert.equal(await readFile(join(folder, 'accounts.yaml.before-import'), 'utf8'), 'mine');
   });
 
+  test('of an embedded store needs the data directory beside it, and says so', async () => {
+    await using old = await temporaryFolder();
+    await using elsewhere = await temporaryFolder();
+    const passphrase = ['--passphrase-file', join(elsewhere.path, 'passphrase')];
+    await writeFile(join(elsewhere.path, 'passphrase'), `${PASSPHRASE}\n`, { mode: 0o600 });
+    {
+      await using server = await startServer({ home: old.path, args: ['--write-back', '0'] });
+      await using client = new DavClient(server.url);
+      assert.equal(await client.put('/gone', LONG), 201);
+      await server.flush();
+      assert.equal((await client.send('DELETE', '/gone')).status, 204);
+      await server.flush();
+      assert.equal(await server.kill('SIGTERM'), 0);
+    }
+    const kit = join(elsewhere.path, 'kit');
+    const exported = await command(old.path, 'recovery-kit', 'export', '--out', kit, ...passphrase);
+    assert.equal(exported.code, 0, exported.stderr);
+    assert.match(exported.stderr, /not in it: .*data.*back it up apart/);
+    const fresh = join(elsewhere.path, 'home');
+    await cp(join(old.path, 'data'), join(fresh, 'data'), { recursive: true });
+    const imported = await command(fresh, 'recovery-kit', 'import', kit, ...passphrase);
+    assert.equal(imported.code, 0, imported.stderr);
+    assert.match(imported.stderr, /not in the kit: the data directory/);
+    await using server = await startServer({ home: fresh });
+    await using client = new DavClient(server.url);
+    const [entry = '{}'] = await trashIn(fresh);
+    const { id } = JSON.parse(entry) as { readonly id: string };
+    assert.equal((await command(fresh, 'trash', 'restore', id)).code, 0);
+    assert.equal(await client.get('/gone'), LONG);
+  });
+
   test('does not open by another passphrase, nor is anything else taken for one', async () => {
     await using home = await usedHome();
     const kit = join(home.home, 'kit');
