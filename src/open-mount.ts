@@ -131,7 +131,8 @@ async function open(cap: string, parts: MountParts, closers: Closers): Promise<M
   }
   const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(cap, signal);
   const sync =
-    syncing?.control ?? new ThroughControl({
+    syncing?.control ??
+    new ThroughControl({
       askGrid,
       writeRefusal: writeRefusal?.message,
       trash: cacheRoot.writerKey && new TrashRecords(records),
