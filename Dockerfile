@@ -1,5 +1,5 @@
 # tahoe-webdav in a container. Without an account it refuses to listen on all addresses, and says what would work, e.g.
-#   docker run -p 127.0.0.1:8080:8080 -v tahoe-data:/data -v tahoe-cache:/cache -v tahoe-config:/config \
+#   docker run --ulimit core=0 -p 127.0.0.1:8080:8080 -v tahoe-data:/data -v tahoe-cache:/cache -v tahoe-config:/config \
 #     -v ./password:/run/password:ro tahoe-webdav serve --addr :8080 --user alice --password-file /run/password --allow-insecure-auth
 # Beyond this machine give --cert and --key instead of --allow-insecure-auth, or put a proxy that ends TLS before it;
 # with --cert the health check below asks in vain: replace it (--health-cmd) or leave it out (--no-healthcheck).

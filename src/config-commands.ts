@@ -23,7 +23,18 @@ export type SyncCommandName =
   | 'trash restore'
   | 'trash purge';
 
-export type CommandName = 'serve' | 'create-root' | CacheCommandName | SyncCommandName;
+/** Those that look after files sealed under a passphrase. */
+export type SecretCommandName = 'secret seal' | 'secret open' | 'secret change';
+
+export type KitCommandName = 'recovery-kit export' | 'recovery-kit import';
+
+export type CommandName =
+  | 'serve'
+  | 'create-root'
+  | CacheCommandName
+  | SyncCommandName
+  | SecretCommandName
+  | KitCommandName;
 
 export const CACHE_COMMANDS: readonly CacheCommandName[] = [
   'cache stats',
@@ -47,6 +58,12 @@ export const SYNC_COMMANDS: readonly SyncCommandName[] = [
   'trash restore',
   'trash purge',
 ];
+
+export const SECRET_COMMANDS: readonly SecretCommandName[] = ['secret seal', 'secret open', 'secret change'];
+
+export function isSecretCommand(name: CommandName): name is SecretCommandName {
+  return SECRET_COMMANDS.some((command) => command === name);
+}
 
 export function isSyncCommand(name: CommandName): name is SyncCommandName {
   return SYNC_COMMANDS.some((command) => command === name);

@@ -1,6 +1,6 @@
 // Every option there is: what the command line, the environment and the configuration file may say, and what the help
 // tells about it. A new setting is one entry here and one line in config.ts.
-import { CACHE_COMMANDS, type CommandName, SYNC_COMMANDS } from './config-commands.ts';
+import { CACHE_COMMANDS, type CommandName, SECRET_COMMANDS, SYNC_COMMANDS } from './config-commands.ts';
 
 export type OptionName =
   | 'addr'
@@ -8,6 +8,7 @@ export type OptionName =
   | 'node-url'
   | 'tahoe-dir'
   | 'rootcap-file'
+  | 'rootcap-command'
   | 'alias'
   | 'read-only'
   | 'sole-writer'
@@ -28,6 +29,13 @@ export type OptionName =
   | 'meta-buffer-size'
   | 'user'
   | 'password-file'
+  | 'passphrase-file'
+  | 'passphrase-command'
+  | 'new-passphrase-file'
+  | 'out'
+  | 'accounts'
+  | 'into'
+  | 'force'
   | 'cert'
   | 'key'
   | 'allow-insecure-auth'
@@ -66,16 +74,19 @@ export interface OptionSpec {
   readonly commands: readonly CommandName[];
 }
 
-const all: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS, ...SYNC_COMMANDS];
-const grid: readonly CommandName[] = ['serve', 'create-root', ...CACHE_COMMANDS];
-const disk: readonly CommandName[] = ['serve', ...CACHE_COMMANDS];
-const serve: readonly CommandName[] = ['serve'];
+// An export takes whatever the server is started with.
+const serve: readonly CommandName[] = ['serve', 'recovery-kit export'];
+const grid: readonly CommandName[] = [...serve, 'create-root', ...CACHE_COMMANDS];
+const disk: readonly CommandName[] = [...serve, ...CACHE_COMMANDS];
+const all: readonly CommandName[] = [...grid, ...SYNC_COMMANDS];
+const every: readonly CommandName[] = [...all, ...SECRET_COMMANDS, 'recovery-kit import'];
 const WORK = 'What it does';
 const LISTEN = 'Where it listens';
 const GRID = 'What it serves';
 const DISK = 'What it keeps on disk';
 const WRITES = 'How changes reach the grid';
 const ACCESS = 'Who may come in';
+const SECRETS = 'What opens sealed files';
 const LIMITS = 'Times and limits';
 const OTHER = 'Other';
 
@@ -114,6 +125,13 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     aboutNewRoot: 'new file for the cap; one that is there is left alone',
     commands: all,
   },
+  'rootcap-command': {
+    kind: 'text',
+    value: 'COMMAND',
+    group: GRID,
+    about: 'program that prints the cap as its first line, e.g. "pass show tahoe"; run without a shell',
+    commands: all.filter((name) => name !== 'create-root'),
+  },
   alias: {
     kind: 'text',
     value: 'NAME',
@@ -143,7 +161,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'holds what is not on the grid yet, too: no place that may be wiped',
     byDefault: 'below XDG_STATE_HOME',
-    commands: [...disk, ...SYNC_COMMANDS],
+    commands: [...disk, ...SYNC_COMMANDS, 'recovery-kit import'],
   },
   store: {
     kind: 'text',
@@ -258,6 +276,55 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: ACCESS,
     about: 'file whose first line is its password',
     commands: serve,
+  },
+  'passphrase-file': {
+    kind: 'text',
+    value: 'FILE',
+    group: SECRETS,
+    about: 'file whose first line opens sealed files, - for standard input; else the terminal is asked',
+    commands: every,
+  },
+  'passphrase-command': {
+    kind: 'text',
+    value: 'COMMAND',
+    group: SECRETS,
+    about: 'program that prints it as its first line; run without a shell',
+    commands: every,
+  },
+  'new-passphrase-file': {
+    kind: 'text',
+    value: 'FILE',
+    group: SECRETS,
+    about: 'file whose first line is the new passphrase, - for standard input; else the terminal is asked',
+    commands: ['secret change'],
+  },
+  out: {
+    kind: 'text',
+    value: 'FILE',
+    group: WORK,
+    about: 'new file for the kit; one that is there is left alone',
+    commands: ['recovery-kit export'],
+  },
+  accounts: {
+    kind: 'list',
+    value: 'FILE',
+    group: WORK,
+    about: 'accounts file that goes into the kit whole; repeatable',
+    commands: ['recovery-kit export'],
+  },
+  into: {
+    kind: 'text',
+    value: 'DIR',
+    group: WORK,
+    about: 'where the rootcap, accounts files and settings go',
+    byDefault: 'below XDG_CONFIG_HOME',
+    commands: ['recovery-kit import'],
+  },
+  force: {
+    kind: 'flag',
+    group: WORK,
+    about: 'files that stand in the way are kept beside, as NAME.before-import',
+    commands: ['recovery-kit import'],
   },
   cert: {
     kind: 'text',
@@ -389,7 +456,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: OTHER,
     about: 'trace, debug, info, warn, error or silent; on standard error',
     byDefault: 'info',
-    commands: all,
+    commands: every,
   },
   'log-format': {
     kind: 'text',
@@ -397,14 +464,14 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: OTHER,
     about: 'text or json',
     byDefault: 'text',
-    commands: all,
+    commands: every,
   },
   config: {
     kind: 'text',
     value: 'FILE',
     group: OTHER,
     about: 'YAML or JSON file whose keys are the names of these options',
-    commands: all,
+    commands: every.filter((name) => name !== 'recovery-kit import'),
   },
 };
 
@@ -419,6 +486,9 @@ const ENVIRONMENT_PREFIX = 'TAHOE_WEBDAV_';
 /** The root's cap itself: the one setting that is no option, since options are seen by everybody (`ps`). */
 export const ROOTCAP_VARIABLE: string = `${ENVIRONMENT_PREFIX}ROOTCAP`;
 
+/** Refused: what opens sealed files is not to stand where each child process and `docker inspect` can see it. */
+export const PASSPHRASE_VARIABLE: string = `${ENVIRONMENT_PREFIX}PASSPHRASE`;
+
 /** `TAHOE_WEBDAV_NODE_URL` for `node-url`. */
 export function environmentName(option: OptionName): string {
   return ENVIRONMENT_PREFIX + option.toUpperCase().replaceAll('-', '_');
@@ -426,6 +496,6 @@ export function environmentName(option: OptionName): string {
 
 /** Variables that look as if they were meant for us, and aren't. */
 export function strayVariables(env: Readonly<Record<string, string | undefined>>): readonly string[] {
-  const known = new Set([ROOTCAP_VARIABLE, ...OPTION_NAMES.map(environmentName)]);
+  const known = new Set([ROOTCAP_VARIABLE, PASSPHRASE_VARIABLE, ...OPTION_NAMES.map(environmentName)]);
   return Object.keys(env).filter((name) => name.startsWith(ENVIRONMENT_PREFIX) && !known.has(name));
 }

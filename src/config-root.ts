@@ -1,9 +1,11 @@
-// Which node is asked, and which of its directories is the root: by URL or Tahoe directory; by file, alias or
-// environment. Where two of them are said at once, neither is guessed.
+// Which node is asked, and which of its directories is the root: by URL or Tahoe directory; by file, program, alias,
+// environment or systemd credential. Where two of them are said at once, neither is guessed.
 import { join } from 'node:path';
 import { FsError } from './base/errors.ts';
 import { ROOTCAP_VARIABLE } from './config-options.ts';
-import { aliasesFile, firstLine, isOnSameDisk, parseAliases, readSecretFile } from './config-secrets.ts';
+import { credentialOf, openSecretFile, warnIfInClear } from './config-passphrase.ts';
+import { lineOfProgram } from './config-program.ts';
+import { aliasesFile, firstLine, parseAliases, readSecretFile } from './config-secrets.ts';
 import { contradiction, parseSetting, type Settings } from './config-settings.ts';
 import { type NodeAddress, parseAliasName, parseNodeUrl } from './config-values.ts';
 
@@ -44,6 +46,8 @@ export async function findRootCap(settings: Settings, hasNode: boolean): Promise
       return variableCap(settings);
     case 'rootcap-file':
       return capOfFile(settings);
+    case 'rootcap-command':
+      return capOfProgram(settings);
     case 'alias':
       if (!hasNode) {
         throw new FsError('bad-config', '--alias names a directory of a grid, and no node is given', {
@@ -52,7 +56,7 @@ export async function findRootCap(settings: Settings, hasNode: boolean): Promise
       }
       return capOfAlias(settings);
     default:
-      return undefined;
+      return await capOfCredential(settings);
   }
 }
 
@@ -75,10 +79,16 @@ export function readRootPlace(settings: Settings): RootPlace {
   return { kind: 'file', file: settings.path('rootcap-file') ?? '' };
 }
 
-function rootSource(settings: Settings): 'rootcap-file' | 'alias' | 'environment' | undefined {
+const OTHER_WAYS = 'give the cap by --rootcap-file - or --rootcap-command COMMAND';
+
+type RootSource = 'rootcap-file' | 'rootcap-command' | 'alias' | 'environment';
+
+function rootSource(settings: Settings): RootSource | undefined {
   const [flags, env, file] = settings.layers;
   for (const layer of [flags, env, file]) {
-    const options = (['rootcap-file', 'alias'] as const).filter((name) => layer?.has(name));
+    const options = (['rootcap-file', 'rootcap-command', 'alias'] as const).filter((name) =>
+      layer?.has(name),
+    );
     const hasVariable = layer === env && variableCap(settings) !== undefined;
     if (options.length + (hasVariable ? 1 : 0) > 1) {
       const wheres = options.map((name) => layer?.get(name)?.where ?? name);
@@ -99,18 +109,38 @@ function variableCap(settings: Settings): string | undefined {
 async function capOfFile(settings: Settings): Promise<string> {
   const isStdin = settings.find('rootcap-file')?.texts[0] === '-';
   const file = isStdin ? 'standard input' : (settings.path('rootcap-file') ?? '');
-  const { text, isExposed } = isStdin
-    ? { text: await settings.sources.readStdin(), isExposed: false }
-    : await readSecretFile(file, 'the rootcap');
+  if (isStdin) {
+    return capIn(await settings.readStdin('--rootcap-file'), file);
+  }
+  const { text, isExposed, passphrase } = await openSecretFile(settings, file, 'the rootcap');
+  const cap = capIn(text, file);
+  settings.warnIfExposed(file, 'the rootcap', isExposed);
+  await warnIfInClear(settings, {
+    file,
+    what: 'the rootcap',
+    isSealed: passphrase !== undefined,
+    instead: `seal it (tahoe-webdav secret seal ${file}), keep it on another disk, or ${OTHER_WAYS}`,
+  });
+  return cap;
+}
+
+async function capOfProgram(settings: Settings): Promise<string> {
+  const { texts, where } = settings.find('rootcap-command') ?? { texts: [], where: '--rootcap-command' };
+  return await lineOfProgram({ commandLine: texts[0] ?? '', where, env: settings.sources.env });
+}
+
+/** Put ready by systemd: in memory, and for this service only. */
+async function capOfCredential(settings: Settings): Promise<string | undefined> {
+  const file = await credentialOf(settings, 'rootcap');
+  return file && capIn((await openSecretFile(settings, file, 'the rootcap')).text, file);
+}
+
+function capIn(text: string, file: string): string {
   const cap = firstLine(text);
   if (cap === undefined) {
     throw new FsError('bad-config', `${file} holds no cap`, {
       hint: 'its first line is to be the cap of a directory',
     });
-  }
-  settings.warnIfExposed(file, 'the rootcap', isExposed);
-  if (!isStdin) {
-    await warnIfBesideCache(settings, file);
   }
   return cap;
 }
@@ -124,22 +154,8 @@ async function capOfAlias(settings: Settings): Promise<string> {
     throw new FsError('bad-config', `there is no alias ${name} in ${file}`);
   }
   settings.warnIfExposed(file, 'caps', isExposed);
-  await warnIfBesideCache(settings, file);
+  await warnIfInClear(settings, { file, what: 'the rootcap', isSealed: false, instead: OTHER_WAYS });
   return cap;
-}
-
-/** What is sealed in the cache directory is open to whoever has both. */
-async function warnIfBesideCache(settings: Settings, file: string): Promise<void> {
-  if (settings.command !== 'serve') {
-    return; // once is enough
-  }
-  const cacheDir = settings.path('cache-dir') ?? settings.xdg('XDG_STATE_HOME', '.local/state');
-  if (await isOnSameDisk(file, cacheDir)) {
-    settings.warnings.push(
-      `${file} holds the rootcap in clear, on the disk of the cache directory: who gets that disk can read both. ` +
-        'To keep them apart, keep the file on another disk, or give the cap by --rootcap-file -',
-    );
-  }
 }
 
 /** In Tahoe's own default directory where only a URL says which node. */

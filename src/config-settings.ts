@@ -10,6 +10,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDir: string;
   readonly readStdin: () => Promise<string>;
+  /** Asks whoever sits at the terminal, without echo; undefined where nobody does. */
+  readonly askSecret?: ((question: string) => Promise<string>) | undefined;
 }
 
 /** The first layer that says something of an option wins. */
@@ -21,6 +23,7 @@ export class Settings {
   readonly layers: readonly Layer[];
 
   readonly command: CommandName;
+  #stdinReader: string | undefined;
 
   private constructor(command: CommandName, layers: readonly Layer[], sources: ConfigSources) {
     this.command = command;
@@ -83,6 +86,21 @@ export class Settings {
   runtimeDir(): string | undefined {
     const folder = this.sources.env['XDG_RUNTIME_DIR'] ?? '';
     return isAbsolute(folder) ? folder : undefined;
+  }
+
+  /** Standard input, which can be read once only: `where` is who wants it. */
+  async readStdin(where: string): Promise<string> {
+    if (this.#stdinReader !== undefined) {
+      throw contradiction([this.#stdinReader, where], 'what standard input holds');
+    }
+    this.#stdinReader = where;
+    return await this.sources.readStdin();
+  }
+
+  /** A file that systemd has put ready (LoadCredential=, LoadCredentialEncrypted=), whether or not it is there. */
+  credentialFile(name: string): string | undefined {
+    const folder = this.sources.env['CREDENTIALS_DIRECTORY'] ?? '';
+    return isAbsolute(folder) ? join(folder, `tahoe-webdav.${name}`) : undefined;
   }
 
   /** Which of options that exclude each other is given in the highest layer that has any of them. */

@@ -10,8 +10,8 @@ import {
 } from './base/listen-address.ts';
 import type { LogLevel } from './base/log.ts';
 import type { CacheCommandName, SyncCommandName } from './config-commands.ts';
+import { credentialOf, openSecretFile } from './config-passphrase.ts';
 import { findRootCap, type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
-import { readSecretFile } from './config-secrets.ts';
 import { type ConfigSources, parseSetting, Settings } from './config-settings.ts';
 import {
   type NodeAddress,
@@ -77,8 +77,11 @@ export interface Loaded {
 }
 
 /** What surrounds this process. */
-export function systemSources(readStdin: () => Promise<string>): ConfigSources {
-  return { env: process.env, homeDir: homedir() || userInfo().homedir, readStdin };
+export function systemSources(
+  readStdin: () => Promise<string>,
+  askSecret: ConfigSources['askSecret'],
+): ConfigSources {
+  return { env: process.env, homeDir: homedir() || userInfo().homedir, readStdin, askSecret };
 }
 
 /** `flags` are the options of the command line under their own names. Throws `bad-config`. */
@@ -191,7 +194,7 @@ const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'erro
 const LOG_FORMATS = ['text', 'json'] as const;
 
 /** All but what is secret. */
-function configOf(settings: Settings, node: NodeAddress | undefined): Config {
+export function configOf(settings: Settings, node: NodeAddress | undefined): Config {
   return {
     listen: readListen(settings),
     baseUrl: settings.parsed('baseurl', parseBaseUrl, ''),
@@ -249,15 +252,16 @@ function checkExposure(config: Config, isNoAuth: boolean, isInsecureAllowed: boo
   }
 }
 
-async function readAccount(settings: Settings): Promise<Config['account']> {
-  const [user, file] = [settings.find('user'), settings.path('password-file')];
+export async function readAccount(settings: Settings): Promise<Config['account']> {
+  const user = settings.find('user');
+  const file = settings.path('password-file') ?? (user && (await credentialOf(settings, 'password')));
   if (!user && file === undefined) {
     return undefined;
   }
   if (!user || file === undefined) {
     throw new FsError('bad-config', '--user and --password-file go together');
   }
-  const { text, isExposed } = await readSecretFile(file, 'the password');
+  const { text, isExposed } = await openSecretFile(settings, file, 'the password');
   // Only the line's end is taken away: a password may begin and end with spaces.
   const password = text.replace(/^\ufeff/, '').split(/\r?\n/)[0] ?? '';
   if (password === '') {

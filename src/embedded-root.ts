@@ -4,6 +4,7 @@ import { access, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { replaceFile } from './base/atomic-file.ts';
 import { FsError, systemCode } from './base/errors.ts';
+import { isSealed } from './seal/sealed-file.ts';
 import type { Grid } from './tahoe/grid.ts';
 
 export interface EmbeddedRootPlaces {
@@ -24,6 +25,11 @@ export async function embeddedRootCap(grid: Grid, places: EmbeddedRootPlaces): P
   const file = embeddedRootFile(places);
   const marker = markerIn(places.dataDir);
   const known = await readIfThere(file);
+  if (known !== undefined && isSealed(known)) {
+    throw new FsError('bad-config', `${file} is sealed, and a passphrase is not asked for here`, {
+      hint: `give --rootcap-file ${file}`,
+    });
+  }
   if (known !== undefined && known.trim() !== '') {
     return known.trim();
   }

@@ -24,6 +24,7 @@ import { makeSyncing, openWriteBack, type Syncing } from './open-write-back.ts';
 import { randomFraction } from './seal/random.ts';
 import type { SyncControl } from './sync/sync-control.ts';
 import { ThroughControl } from './sync/through-control.ts';
+import { TrashRecords } from './sync/trash-records.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
 import type { Grid } from './tahoe/grid.ts';
 import { sealedWriteCaps, writersSecrets } from './writers-secrets.ts';
@@ -130,7 +131,13 @@ async function open(cap: string, parts: MountParts, closers: Closers): Promise<M
   }
   const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(cap, signal);
   const sync =
-    syncing?.control ?? new ThroughControl({ askGrid, writeRefusal: writeRefusal?.message, clock });
+    syncing?.control ??
+    new ThroughControl({
+      askGrid,
+      writeRefusal: writeRefusal?.message,
+      trash: cacheRoot.writerKey && new TrashRecords(records),
+      clock,
+    });
   return {
     rootId: cacheRoot.rootId,
     cap,

@@ -26,6 +26,7 @@ import { Recovery } from './sync/recover.ts';
 import type { SyncControl, SyncState } from './sync/sync-control.ts';
 import { Syncer } from './sync/syncer.ts';
 import { Trash } from './sync/trash.ts';
+import { takeTrash } from './sync/trash-of-kit.ts';
 import type { LocalFileCap } from './tahoe/caps.ts';
 import type { Grid } from './tahoe/grid.ts';
 
@@ -148,6 +149,7 @@ export function makeSyncing(config: Config, parts: SyncParts): Syncing {
     },
     start: async () => {
       syncer.start();
+      await takeTrash(opened.cacheRoot.folder, parts.records, parts.log);
       await trash.start();
       await bodyKeeper.start();
     },

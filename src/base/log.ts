@@ -4,12 +4,16 @@ import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pin
 export type { Logger };
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-// A cap, plain or percent-encoded (also twice), as far as it reaches; whatever an Authorization header holds; and what
-// stands before the @ in a URL.
+// A cap, plain or percent-encoded (also twice), as far as it reaches; an app token; whatever an Authorization header
+// holds, also in JSON; what stands before the @ in a URL; and what is called a password.
 const SECRETS = [
-  /(?:URI|uri)(?::|%(?:25)*3[Aa])[A-Za-z0-9-]+(?:(?::|%(?:25)*3[Aa])[A-Za-z0-9]*)*/g,
+  /URI(?::|%(?:25)*3[Aa])[A-Za-z0-9-]+(?:(?::|%(?:25)*3[Aa])[A-Za-z0-9]*)*/gi,
+  /\btwd_[A-Za-z0-9_-]+/g,
+  /(?<=\bauthorization(?:\\?")?\s*[:=]\s*(?:\\?")?)(?!Digest\b)[^\s"\\][^"\\\r\n]*/gi,
+  /\bDigest\s+(?:\w+=(?:\\?"[^"\\]*\\?"|[^\s,"\\]+)(?:,\s*)?)+/gi,
   /\b(?:Basic|Bearer|Digest)\s+[A-Za-z0-9+/=._~-]+/gi,
   /(?<=:\/\/)[^\s/@":]*:[^\s/@"]*(?=@)/g,
+  /(?<=\bpass(?:word|phrase)(?:=|\\?"\s*:\s*\\?"))[^\s"\\&,]+/gi,
 ];
 
 /** `text` with every cap and credential in it replaced. */

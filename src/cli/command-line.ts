@@ -172,6 +172,8 @@ function unknownCommand(what: string, word: string | undefined, known: readonly 
   });
 }
 
+const NEEDED = { paths: 'a path', ids: 'an id', files: 'a file' } as const;
+
 function checkCount(command: CommandName, args: readonly string[]): void {
   const { takes, minArguments, maxArguments, usage } = COMMANDS[command];
   const surplus = args[maxArguments];
@@ -180,18 +182,14 @@ function checkCount(command: CommandName, args: readonly string[]): void {
       'bad-config',
       maxArguments === 0
         ? `${command} takes options only, no argument${shown(surplus)}`
-        : `${command} takes one path, not ${args.length}`,
+        : `${command} takes ${takes === 'files' ? 'one file' : 'one path'}, not ${args.length}`,
     );
   }
   if (args.length < minArguments) {
     const line = `tahoe-webdav ${command} ${usage}`;
-    throw new FsError(
-      'bad-config',
-      takes === 'paths' ? `${command} needs a path` : `${command} needs an id`,
-      {
-        hint: takes === 'paths' ? `${line}; / is the whole tree` : line,
-      },
-    );
+    throw new FsError('bad-config', `${command} needs ${NEEDED[takes]}`, {
+      hint: takes === 'paths' ? `${line}; / is the whole tree` : line,
+    });
   }
 }
 

@@ -6,7 +6,7 @@ export interface CommandSpec {
   /** What stands after the name in the help. */
   readonly usage: string;
   /** What its arguments are. */
-  readonly takes: 'paths' | 'ids';
+  readonly takes: 'paths' | 'ids' | 'files';
   readonly minArguments: number;
   readonly maxArguments: number;
   readonly examples: ReadonlyArray<readonly [string, string]>;
@@ -20,6 +20,7 @@ const PATHS = {
   minArguments: 1,
   maxArguments: Number.POSITIVE_INFINITY,
 } as const;
+const A_FILE = { usage: 'FILE [options]', takes: 'files', minArguments: 1, maxArguments: 1 } as const;
 const MAYBE_PATHS = { ...PATHS, usage: '[PATH...] [options]', minArguments: 0 } as const;
 
 /** In the order of the help; the words behind those of GROUPS are commands of their own. */
@@ -145,11 +146,45 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     about: 'let what was pinned go again when room is needed',
     examples: [['unpin /music', 'it stays until then']],
   },
+  'secret seal': {
+    ...A_FILE,
+    about:
+      'seal a file with a secret under a passphrase, in place; it can be given wherever the plain one could',
+    examples: [['secret seal ~/tahoe.rootcap', 'asks for the passphrase twice']],
+  },
+  'secret open': {
+    ...A_FILE,
+    about: 'put the plain text back into a sealed file, for its owner only; nothing of it is shown',
+    examples: [['secret open ~/tahoe.rootcap', 'asks for the passphrase']],
+  },
+  'secret change': {
+    ...A_FILE,
+    about:
+      'seal a sealed file under another passphrase, in place; copies of the old one still open with the old one',
+    examples: [['secret change ~/tahoe.rootcap', 'asks for both']],
+  },
+  'recovery-kit export': {
+    ...NO_PATH,
+    usage: '--out FILE [options of serve]',
+    about:
+      'write one sealed file with all that a new machine needs: rootcap, accounts files, keys, trash and settings. ' +
+      'Give the options that the server is started with',
+    examples: [
+      ['recovery-kit export --out kit --node-url URL --rootcap-file ~/rootcap', 'keep it elsewhere'],
+    ],
+  },
+  'recovery-kit import': {
+    ...A_FILE,
+    about: 'put what a recovery kit holds where a new machine needs it; all of it, or nothing',
+    examples: [['recovery-kit import kit', 'then start the server as it says']],
+  },
 };
 
 /** First words that are no command alone, and what the commands behind them have in common. */
 export const GROUPS = {
   cache: 'look after the cache: stats, list, clear, verify, refresh or forget',
+  secret: 'files sealed under a passphrase: seal, open or change',
+  'recovery-kit': 'what a new machine needs, in one sealed file: export or import',
   trash: 'what was overwritten or deleted: list, restore or purge',
 } as const;
 

@@ -10,7 +10,15 @@ import {
   loadSyncConfig,
   systemSources,
 } from '../config.ts';
-import { type CacheCommandName, isSyncCommand, type SyncCommandName } from '../config-commands.ts';
+import {
+  type CacheCommandName,
+  isSecretCommand,
+  isSyncCommand,
+  type KitCommandName,
+  type SecretCommandName,
+  type SyncCommandName,
+} from '../config-commands.ts';
+import { loadKitExportConfig, loadKitImportConfig, loadSecretConfig } from '../config-kit.ts';
 import type { ConfigSources } from '../config-settings.ts';
 import { cacheClear } from './cache-clear.ts';
 import { cacheForget } from './cache-forget.ts';
@@ -31,6 +39,8 @@ import { pin } from './pin.ts';
 import { asker } from './question.ts';
 import { recover } from './recover.ts';
 import { retry } from './retry.ts';
+import { secret } from './secret.ts';
+import { secretAsker } from './secret-question.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import type { SyncTask } from './sync-task.ts';
@@ -105,13 +115,20 @@ class Run {
       this.#output.line(order.text);
       return DONE;
     }
-    const sources = systemSources(readStdin);
+    const terminal = { input: process.stdin, output: process.stderr };
+    const sources = systemSources(readStdin, secretAsker(terminal));
     switch (order.command) {
       case 'serve':
         return this.#serve(order, sources);
       case 'create-root':
         return this.#createRoot(order, sources);
+      case 'recovery-kit export':
+      case 'recovery-kit import':
+        return this.#recoveryKit(order.command, order, sources);
       default:
+        if (isSecretCommand(order.command)) {
+          return this.#secret(order.command, order, sources);
+        }
         return isSyncCommand(order.command)
           ? this.#lookAfterChanges(order.command, order, sources)
           : this.#lookAfterCache(order.command, order, sources);
@@ -130,6 +147,33 @@ class Run {
     const parts = this.#parts(config, warnings);
     const { createRootCap } = await this.#door();
     return createRoot(place, () => createRootCap(config, parts), this.#output);
+  }
+
+  async #secret(
+    command: SecretCommandName,
+    { flags, ids: [file = ''] }: RunOrder,
+    sources: ConfigSources,
+  ): Promise<number> {
+    const { config, warnings, task } = await loadSecretConfig(command, file, flags, sources);
+    this.#parts(config, warnings);
+    return secret(command, { ...task, file, output: this.#output });
+  }
+
+  async #recoveryKit(
+    command: KitCommandName,
+    { flags, ids: [file = ''] }: RunOrder,
+    sources: ConfigSources,
+  ): Promise<number> {
+    const kit = await import('./recovery-kit.ts'); // it needs the database driver
+    if (command === 'recovery-kit export') {
+      const { config, warnings, task } = await loadKitExportConfig(flags, sources);
+      const parts = this.#parts(config, warnings);
+      using interrupt = new Interrupt(parts.clock);
+      return await kit.exportKit({ ...task, config, parts, output: this.#output, signal: interrupt.signal });
+    }
+    const { config, warnings, task } = await loadKitImportConfig(file, flags, sources);
+    const parts = this.#parts(config, warnings);
+    return kit.importKit({ ...task, file, config, parts, output: this.#output, signal: AbortSignal.any([]) });
   }
 
   async #lookAfterCache(

@@ -3,6 +3,7 @@ import type { TreePath } from '../base/path.ts';
 import type {
   FlushReport,
   RecoverReport,
+  SealedRecord,
   SyncControl,
   SyncItem,
   SyncStatus,
@@ -43,6 +44,10 @@ export class RemoteSync implements SyncControl {
 
   trash(): AsyncIterable<TrashEntry> {
     return eachWithoutNulls(this.#client.stream<TrashEntry>('trash'));
+  }
+
+  sealedTrash(): AsyncIterable<SealedRecord> {
+    return this.#client.stream<SealedRecord>('sealedTrash');
   }
 
   restore(id: string): Promise<TreePath> {

@@ -9,6 +9,12 @@ export interface SecretCodec {
   open(sealed: string, key: string): unknown;
 }
 
+/** A record that tells nothing without the key. */
+export interface SealedRecord {
+  readonly key: string;
+  readonly sealed: string;
+}
+
 const failures = new WeakSet<Error>();
 
 /** The disk here failed, not the grid. */
@@ -55,6 +61,20 @@ export class SealedRecords {
     for await (const record of this.#store.scan(prefix)) {
       yield { key: record.key, value: this.#opened<T>(record) };
     }
+  }
+
+  /** As `scan`, with each record as it lies there: for a copy that opens with the same key only. */
+  async *scanSealed<T>(prefix: string): AsyncGenerator<SealedRecord & { readonly value: T }> {
+    for await (const record of this.#store.scan(prefix)) {
+      const { sealed } = record.value as { readonly sealed: string };
+      yield { key: record.key, sealed, value: this.#opened<T>(record) };
+    }
+  }
+
+  /** What to commit so that such a copy stands again. Throws `corrupt` where it does not open. */
+  changeSealed({ key, sealed }: SealedRecord): RecordChange {
+    this.#codec.open(sealed, key);
+    return { key, value: { sealed } };
   }
 
   #opened<T>({ key, value }: StoredRecord): T {

@@ -65,6 +65,7 @@ const SYNC_WORKS: Readonly<Record<keyof SyncControl, Work<SyncControl>>> = {
   discard: (sync, { paths, keepsCopy }) => single(() => sync.discard(paths, keepsCopy)),
   recover: (sync, _ask, signal) => sync.recover(signal),
   trash: (sync) => sync.trash(),
+  sealedTrash: (sync) => sync.sealedTrash(),
   restore: (sync, { id }) => single(() => sync.restore(id)),
   purge: (sync, { olderThanMs }) => single(() => sync.purge(olderThanMs)),
 };

@@ -6,6 +6,7 @@ import type { EditPlace } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
 import type { PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
+import type { SealedRecord } from '../edits/sealed-records.ts';
 import { withoutParking } from './conflicts.ts';
 import { placeOf } from './dir-sync.ts';
 import { localFileOf } from './local-file.ts';
@@ -26,7 +27,7 @@ export interface BackControlParts {
   readonly syncer: Syncer;
   readonly pending: PendingEdits;
   readonly landed: Landed;
-  readonly trash: Pick<Trash, 'list' | 'restore' | 'purge' | 'discard'>;
+  readonly trash: Pick<Trash, 'list' | 'sealed' | 'restore' | 'purge' | 'discard'>;
   readonly recovery: Pick<Recovery, 'run'>;
   readonly clock: Clock;
   readonly maxDirtyBytes: number | undefined;
@@ -162,6 +163,10 @@ export class BackControl implements SyncControl {
 
   trash(): AsyncIterable<TrashEntry> {
     return this.#parts.trash.list();
+  }
+
+  sealedTrash(): AsyncIterable<SealedRecord> {
+    return this.#parts.trash.sealed();
   }
 
   restore(id: string): Promise<TreePath> {

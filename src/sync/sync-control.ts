@@ -2,6 +2,9 @@
 // share. Long work reports as it goes; the last report says that it is done. Ending the iteration or firing the signal
 // stops the waiting, never the syncing.
 import type { TreePath } from '../base/path.ts';
+import type { SealedRecord } from '../edits/sealed-records.ts';
+
+export type { SealedRecord };
 
 /** Where one edit is on its way to the grid. */
 export type SyncState =
@@ -108,6 +111,8 @@ export interface SyncControl {
   /** Brings back contents whose store was lost, below `/recovered TIME/`, and lets writes begin again. */
   recover(signal?: AbortSignal): AsyncIterable<RecoverReport>;
   trash(): AsyncIterable<TrashEntry>;
+  /** What the grid still has of the trash, for a recovery kit: each sealed under the root's write cap and the folder's salt. */
+  sealedTrash(): AsyncIterable<SealedRecord>;
   /** Links an entry again, at its path or beside what stands there by now; returns where. `not-found` for an unknown id. */
   restore(id: string): Promise<TreePath>;
   /** Forgets entries older than `olderThanMs` (0 = all); how many. */

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { TreePath } from '../base/path.ts';
 import { SingleFlight } from '../base/single-flight.ts';
+import type { SealedRecord } from '../edits/sealed-records.ts';
 import type {
   FlushReport,
   RecoverReport,
@@ -11,12 +12,15 @@ import type {
   SyncStatus,
   TrashEntry,
 } from './sync-control.ts';
+import type { TrashRecords } from './trash-records.ts';
 
 export interface ThroughControlParts {
   /** Rejects where the grid does not answer. */
   readonly askGrid: (signal: AbortSignal) => Promise<unknown>;
   /** With what writes are refused, where they are. */
   readonly writeRefusal: string | undefined;
+  /** Of runs that wrote back; undefined where the root can only be read. */
+  readonly trash: Pick<TrashRecords, 'sealed'> | undefined;
   readonly clock: Clock;
 }
 
@@ -80,6 +84,10 @@ export class ThroughControl implements SyncControl {
 
   async *trash(): AsyncIterable<TrashEntry> {
     // Nothing is kept.
+  }
+
+  async *sealedTrash(): AsyncIterable<SealedRecord> {
+    yield* this.#parts.trash?.sealed() ?? [];
   }
 
   async restore(_id: string): Promise<TreePath> {

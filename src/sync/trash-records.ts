@@ -1,8 +1,9 @@
 // The entries of the trash as they lie in the store: sealed, since they hold caps.
 
 import { encodeBase32 } from '../base/base32.ts';
+import { FsError } from '../base/errors.ts';
 import type { PendingEdit } from '../edits/pending.ts';
-import type { SealedRecords } from '../edits/sealed-records.ts';
+import type { SealedRecord, SealedRecords } from '../edits/sealed-records.ts';
 import type { RecordChange } from '../meta/meta-store.ts';
 import { randomBytes } from '../seal/random.ts';
 import { isLocalText, parseCap } from '../tahoe/caps.ts';
@@ -58,6 +59,24 @@ export class TrashRecords {
     for await (const { value } of this.#records.scan<TrashRecord>(KIND)) {
       yield value;
     }
+  }
+
+  /** What the grid still has, for another machine: sealed as it lies here. */
+  async *sealed(): AsyncGenerator<SealedRecord> {
+    for await (const { key, sealed, value } of this.#records.scanSealed<TrashRecord>(KIND)) {
+      if (!value.isLocalOnly) {
+        yield { key, sealed };
+      }
+    }
+  }
+
+  /** The same, taken over. Throws `corrupt` where it was sealed by another key, or is no entry of a trash. */
+  async take(records: readonly SealedRecord[]): Promise<void> {
+    const changes = records.map((record) => this.#records.changeSealed(record));
+    if (!records.every(({ key }) => key.startsWith(KIND))) {
+      throw new FsError('corrupt', 'a record of another kind stands among those of the trash');
+    }
+    await this.commit(changes);
   }
 
   async commit(changes: readonly RecordChange[]): Promise<void> {

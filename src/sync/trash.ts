@@ -10,7 +10,7 @@ import { fingerprint, placeKey } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
 import { capOf, type PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
-import type { SealedRecords } from '../edits/sealed-records.ts';
+import type { SealedRecord, SealedRecords } from '../edits/sealed-records.ts';
 import type { GridTree } from '../inode/grid-tree.ts';
 import type { RecordChange } from '../meta/meta-store.ts';
 import { isLocalText, type LocalFileCap, parseCap } from '../tahoe/caps.ts';
@@ -142,6 +142,11 @@ export class Trash implements FoldListener {
     for await (const { child: _child, place: _place, ...entry } of this.#store.all()) {
       yield entry;
     }
+  }
+
+  /** For a recovery kit. */
+  sealed(): AsyncGenerator<SealedRecord> {
+    return this.#store.sealed();
   }
 
   /**

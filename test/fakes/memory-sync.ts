@@ -2,6 +2,7 @@
 // Beyond its promises, tests can take the grid away and make long work wait for its end.
 import { FsError } from '../../src/base/errors.ts';
 import { isWithin, parsePath, showPath, type TreePath } from '../../src/base/path.ts';
+import type { SealedRecord } from '../../src/edits/sealed-records.ts';
 import type {
   FlushReport,
   RecoverReport,
@@ -140,6 +141,10 @@ export class MemorySync implements SyncControl {
 
   async *trash(): AsyncIterable<TrashEntry> {
     yield* this.#trash;
+  }
+
+  async *sealedTrash(): AsyncIterable<SealedRecord> {
+    // Nothing is kept sealed.
   }
 
   async restore(id: string): Promise<TreePath> {

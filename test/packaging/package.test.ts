@@ -47,6 +47,7 @@ describe('the packed package', {
       'LICENSE',
       'README.md',
       'CHANGELOG.md',
+      'SECURITY.md',
       'config/tahoe-webdav.yaml',
       'config/tahoe-webdav.service',
       ...program,

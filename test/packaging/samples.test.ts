@@ -38,7 +38,7 @@ describe('the sample of a systemd unit', () => {
       set.filter((name) => !wanted.some((option) => environmentName(option) === name)),
       [],
     );
-    assert.equal(set.length, 4);
+    assert.equal(set.length, 2);
   });
 
   test('leaves no core with keys in it and gives no rights away', () => {

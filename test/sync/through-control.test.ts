@@ -7,7 +7,7 @@ import { ManualClock } from '../fakes/manual-clock.ts';
 const clock = new ManualClock();
 
 function control(askGrid: (signal: AbortSignal) => Promise<unknown>, writeRefusal?: string): ThroughControl {
-  return new ThroughControl({ askGrid, writeRefusal, clock });
+  return new ThroughControl({ askGrid, writeRefusal, trash: undefined, clock });
 }
 
 async function all<T>(values: AsyncIterable<T>): Promise<readonly T[]> {
