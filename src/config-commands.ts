@@ -28,13 +28,23 @@ export type SecretCommandName = 'secret seal' | 'secret open' | 'secret change';
 
 export type KitCommandName = 'recovery-kit export' | 'recovery-kit import';
 
+/** Those that change the accounts file. */
+export type UserCommandName =
+  | 'user add'
+  | 'user passwd'
+  | 'user remove'
+  | 'user list'
+  | 'user token'
+  | 'user import';
+
 export type CommandName =
   | 'serve'
   | 'create-root'
   | CacheCommandName
   | SyncCommandName
   | SecretCommandName
-  | KitCommandName;
+  | KitCommandName
+  | UserCommandName;
 
 export const CACHE_COMMANDS: readonly CacheCommandName[] = [
   'cache stats',
@@ -60,6 +70,19 @@ export const SYNC_COMMANDS: readonly SyncCommandName[] = [
 ];
 
 export const SECRET_COMMANDS: readonly SecretCommandName[] = ['secret seal', 'secret open', 'secret change'];
+
+export const USER_COMMANDS: readonly UserCommandName[] = [
+  'user add',
+  'user passwd',
+  'user remove',
+  'user list',
+  'user token',
+  'user import',
+];
+
+export function isUserCommand(name: CommandName): name is UserCommandName {
+  return USER_COMMANDS.some((command) => command === name);
+}
 
 export function isSecretCommand(name: CommandName): name is SecretCommandName {
   return SECRET_COMMANDS.some((command) => command === name);

@@ -60,7 +60,7 @@ export async function loadKitExportConfig(
   };
   const task = {
     out,
-    accountFiles: settings.all('accounts', (text) => text),
+    accountFiles: [settings.path('accounts')].filter((file) => file !== undefined),
     settings: settingsToKeep(settings),
     newPassphrase: () => newPassphraseOf(settings, basename(out)),
   };

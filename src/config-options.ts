@@ -1,6 +1,12 @@
 // Every option there is: what the command line, the environment and the configuration file may say, and what the help
 // tells about it. A new setting is one entry here and one line in config.ts.
-import { CACHE_COMMANDS, type CommandName, SECRET_COMMANDS, SYNC_COMMANDS } from './config-commands.ts';
+import {
+  CACHE_COMMANDS,
+  type CommandName,
+  SECRET_COMMANDS,
+  SYNC_COMMANDS,
+  USER_COMMANDS,
+} from './config-commands.ts';
 
 export type OptionName =
   | 'addr'
@@ -34,6 +40,10 @@ export type OptionName =
   | 'new-passphrase-file'
   | 'out'
   | 'accounts'
+  | 'mount'
+  | 'quota'
+  | 'label'
+  | 'path'
   | 'into'
   | 'force'
   | 'cert'
@@ -79,7 +89,7 @@ const serve: readonly CommandName[] = ['serve', 'recovery-kit export'];
 const grid: readonly CommandName[] = [...serve, 'create-root', ...CACHE_COMMANDS];
 const disk: readonly CommandName[] = [...serve, ...CACHE_COMMANDS];
 const all: readonly CommandName[] = [...grid, ...SYNC_COMMANDS];
-const every: readonly CommandName[] = [...all, ...SECRET_COMMANDS, 'recovery-kit import'];
+const every: readonly CommandName[] = [...all, ...SECRET_COMMANDS, ...USER_COMMANDS, 'recovery-kit import'];
 const WORK = 'What it does';
 const LISTEN = 'Where it listens';
 const GRID = 'What it serves';
@@ -108,14 +118,14 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: GRID,
     about: 'web API of a Tahoe-LAFS node, or unix:/PATH; without a node files are kept on this disk',
     aboutNewRoot: 'web API of a Tahoe-LAFS node, or unix:/PATH',
-    commands: all,
+    commands: [...all, 'user add'],
   },
   'tahoe-dir': {
     kind: 'text',
     value: 'DIR',
     group: GRID,
     about: "a Tahoe node's directory: its node.url and aliases are read",
-    commands: all,
+    commands: [...all, 'user add'],
   },
   'rootcap-file': {
     kind: 'text',
@@ -140,7 +150,12 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     aboutNewRoot: 'new alias in the Tahoe directory (~/.tahoe with --node-url)',
     commands: all,
   },
-  'read-only': { kind: 'flag', group: GRID, about: 'refuse every write', commands: serve },
+  'read-only': {
+    kind: 'flag',
+    group: GRID,
+    about: 'refuse every write; of an account or a token: let it only read',
+    commands: [...serve, 'user add', 'user token'],
+  },
   'sole-writer': {
     kind: 'flag',
     group: GRID,
@@ -275,7 +290,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     value: 'FILE',
     group: ACCESS,
     about: 'file whose first line is its password',
-    commands: serve,
+    commands: [...serve, 'user add', 'user passwd'],
   },
   'passphrase-file': {
     kind: 'text',
@@ -306,11 +321,42 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     commands: ['recovery-kit export'],
   },
   accounts: {
-    kind: 'list',
+    kind: 'text',
     value: 'FILE',
-    group: WORK,
-    about: 'accounts file that goes into the kit whole; repeatable',
-    commands: ['recovery-kit export'],
+    group: ACCESS,
+    about: 'file with the accounts: who may log in, and which directories of the grid each of them sees',
+    commands: [...serve, ...USER_COMMANDS],
+  },
+  mount: {
+    kind: 'list',
+    value: 'PATH=FILE',
+    group: ACCESS,
+    about:
+      'what the account sees at a path: the cap in a file, `root` (what is served without accounts), or `new` (a new ' +
+      'directory); PATH:ro=FILE to read only; repeatable',
+    commands: ['user add'],
+  },
+  quota: {
+    kind: 'text',
+    value: 'SIZE',
+    group: ACCESS,
+    about: 'most that the files in its mounts may have in sum',
+    byDefault: 'no limit',
+    commands: ['user add'],
+  },
+  label: {
+    kind: 'text',
+    value: 'TEXT',
+    group: ACCESS,
+    about: 'what the token is for',
+    commands: ['user token'],
+  },
+  path: {
+    kind: 'text',
+    value: 'PATH',
+    group: ACCESS,
+    about: 'the token is good for this path and what is below it only',
+    commands: ['user token'],
   },
   into: {
     kind: 'text',
@@ -441,7 +487,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     kind: 'flag',
     group: OTHER,
     about: 'for scripts: one JSON document, or one a line where there are many',
-    commands: [...CACHE_COMMANDS, ...SYNC_COMMANDS],
+    commands: [...CACHE_COMMANDS, ...SYNC_COMMANDS, 'user list', 'user token'],
   },
   root: {
     kind: 'text',

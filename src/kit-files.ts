@@ -43,7 +43,7 @@ export function filesOf(kit: RecoveryKit, { into, configDir, cacheDir }: KitPlac
     add(join(into, name), 'accounts', Buffer.from(content, 'base64')),
   );
   if (accounts.length > 0) {
-    settings.set('accounts', accounts);
+    settings.set('accounts', accounts.slice(0, 1));
   }
   for (const { name, content } of kit.embedded) {
     add(join(configDir, name), 'the cap of an embedded store', Buffer.from(content, 'base64'));

@@ -97,7 +97,10 @@ export class AccountsSource {
       }
       return gone.length === 0 ? text : edited.toString();
     });
-    log.info({ accounts: names }, 'nothing of these removed accounts waits any more: they are out of the file');
+    log.info(
+      { accounts: names },
+      'nothing of these removed accounts waits any more: they are out of the file',
+    );
   }
 
   #lookLater(): void {

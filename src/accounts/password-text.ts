@@ -1,10 +1,15 @@
 // A password's hash as text, in the form of the PHC strings: `$scrypt$ln=15,r=8,p=1$SALT$KEY`, base64 without padding.
-import type { PasswordHash } from '../seal/password.ts';
+import { hashPassword, type PasswordHash } from '../seal/password.ts';
 
 const FORM = /^\$scrypt\$ln=(\d{1,2}),r=8,p=1\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 /** Above this each login would take gigabytes of memory, below it a guess costs nothing. */
 const LOG2_N = { least: 14, most: 20 };
 const LEAST_BYTES = 16;
+
+/** Of a new password, in NFC as logins are. */
+export async function hashNewPassword(password: string): Promise<PasswordHash> {
+  return await hashPassword(password.normalize('NFC'));
+}
 
 export function showPasswordHash({ log2N, salt, key }: PasswordHash): string {
   return `$scrypt$ln=${log2N},r=8,p=1$${base64(salt)}$${base64(key)}`;

@@ -172,7 +172,7 @@ function unknownCommand(what: string, word: string | undefined, known: readonly 
   });
 }
 
-const NEEDED = { paths: 'a path', ids: 'an id', files: 'a file' } as const;
+const NEEDED = { paths: 'a path', ids: 'an id', files: 'a file', names: 'a name' } as const;
 
 function checkCount(command: CommandName, args: readonly string[]): void {
   const { takes, minArguments, maxArguments, usage } = COMMANDS[command];

@@ -6,7 +6,7 @@ export interface CommandSpec {
   /** What stands after the name in the help. */
   readonly usage: string;
   /** What its arguments are. */
-  readonly takes: 'paths' | 'ids' | 'files';
+  readonly takes: 'paths' | 'ids' | 'files' | 'names';
   readonly minArguments: number;
   readonly maxArguments: number;
   readonly examples: ReadonlyArray<readonly [string, string]>;
@@ -20,6 +20,7 @@ const PATHS = {
   minArguments: 1,
   maxArguments: Number.POSITIVE_INFINITY,
 } as const;
+const A_NAME = { usage: 'NAME [options]', takes: 'names', minArguments: 1, maxArguments: 1 } as const;
 const A_FILE = { usage: 'FILE [options]', takes: 'files', minArguments: 1, maxArguments: 1 } as const;
 const MAYBE_PATHS = { ...PATHS, usage: '[PATH...] [options]', minArguments: 0 } as const;
 
@@ -146,6 +147,50 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     about: 'let what was pinned go again when room is needed',
     examples: [['unpin /music', 'it stays until then']],
   },
+  'user add': {
+    ...A_NAME,
+    about: 'add an account to the accounts file: a name, a password, and what it sees',
+    examples: [
+      ['user add alice --accounts accounts.yaml', 'asks for the cap and the password'],
+      [
+        'user add bob --accounts accounts.yaml --mount /=root --mount /team:ro=~/team.cap',
+        'a shared tree, to read',
+      ],
+    ],
+  },
+  'user passwd': {
+    ...A_NAME,
+    about: 'give an account a new password; a running server takes it within seconds',
+    examples: [['user passwd alice --accounts accounts.yaml', 'asks for it twice']],
+  },
+  'user remove': {
+    ...A_NAME,
+    about: 'take an account away: nobody logs in any more, and what it changed still goes to the grid',
+    examples: [['user remove alice --accounts accounts.yaml', 'at once']],
+  },
+  'user list': {
+    ...NO_PATH,
+    about: 'who there is, with which rights; no cap and no password is shown',
+    examples: [['user list --accounts accounts.yaml --json', 'for scripts']],
+  },
+  'user token': {
+    ...A_NAME,
+    usage: 'add|list|revoke NAME [ID] [options]',
+    minArguments: 2,
+    maxArguments: 3,
+    about: 'passwords for single programs, which can be taken back alone: shown once, when they are made',
+    examples: [
+      ['user token add alice --label phone --read-only --path /photos', 'only to read, only there'],
+      ['user token revoke alice 5f3a90c1', 'an id as user token list shows it'],
+    ],
+  },
+  'user import': {
+    ...A_FILE,
+    about: "bring accounts over from the accounts file of Tahoe's SFTP front end",
+    examples: [
+      ['user import ~/.tahoe/private/accounts --accounts accounts.yaml', 'names, caps and passwords'],
+    ],
+  },
   'secret seal': {
     ...A_FILE,
     about:
@@ -185,6 +230,7 @@ export const GROUPS = {
   cache: 'look after the cache: stats, list, clear, verify, refresh or forget',
   secret: 'files sealed under a passphrase: seal, open or change',
   'recovery-kit': 'what a new machine needs, in one sealed file: export or import',
+  user: 'the accounts file: add, passwd, remove, list, token or import',
   trash: 'what was overwritten or deleted: list, restore or purge',
 } as const;
 

@@ -14,12 +14,15 @@ import {
   type CacheCommandName,
   isSecretCommand,
   isSyncCommand,
+  isUserCommand,
   type KitCommandName,
   type SecretCommandName,
   type SyncCommandName,
+  type UserCommandName,
 } from '../config-commands.ts';
 import { loadKitExportConfig, loadKitImportConfig, loadSecretConfig } from '../config-kit.ts';
 import type { ConfigSources } from '../config-settings.ts';
+import { loadUserConfig } from '../config-users.ts';
 import { cacheClear } from './cache-clear.ts';
 import { cacheForget } from './cache-forget.ts';
 import { cacheList } from './cache-list.ts';
@@ -46,6 +49,7 @@ import { status } from './status.ts';
 import type { SyncTask } from './sync-task.ts';
 import { trashList, trashPurge, trashRestore } from './trash.ts';
 import { unpin } from './unpin.ts';
+import { type UserTask, userAdd, userImport, userList, userPasswd, userRemove, userToken } from './user.ts';
 import { warmup } from './warmup.ts';
 
 const cacheCommands = {
@@ -70,6 +74,15 @@ const syncCommands = {
   'trash restore': trashRestore,
   'trash purge': trashPurge,
 } satisfies Record<SyncCommandName, (task: SyncTask) => Promise<number>>;
+
+const userCommands = {
+  'user add': userAdd,
+  'user passwd': userPasswd,
+  'user remove': userRemove,
+  'user list': userList,
+  'user token': userToken,
+  'user import': userImport,
+} satisfies Record<UserCommandName, (task: UserTask) => Promise<number>>;
 
 /** What app.ts gives. */
 export interface AppDoor extends CacheDoor {
@@ -129,6 +142,9 @@ class Run {
         if (isSecretCommand(order.command)) {
           return this.#secret(order.command, order, sources);
         }
+        if (isUserCommand(order.command)) {
+          return this.#user(order.command, order, sources);
+        }
         return isSyncCommand(order.command)
           ? this.#lookAfterChanges(order.command, order, sources)
           : this.#lookAfterCache(order.command, order, sources);
@@ -157,6 +173,17 @@ class Run {
     const { config, warnings, task } = await loadSecretConfig(command, file, flags, sources);
     this.#parts(config, warnings);
     return secret(command, { ...task, file, output: this.#output });
+  }
+
+  async #user(
+    command: UserCommandName,
+    { flags, ids: args }: RunOrder,
+    sources: ConfigSources,
+  ): Promise<number> {
+    const { config, warnings, task } = await loadUserConfig(command, flags, sources);
+    const parts = this.#parts(config, warnings);
+    const makeRoot = async (): Promise<string> => (await this.#door()).createRootCap(config, parts);
+    return userCommands[command]({ ...task, args, makeRoot, output: this.#output, clock: parts.clock });
   }
 
   async #recoveryKit(
