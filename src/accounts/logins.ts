@@ -103,9 +103,11 @@ export class Logins {
 
   async #verify(key: string, tried: Try, address: string): Promise<Principal | undefined> {
     let proof = this.#byToken(tried);
-    if (!proof) {
+    if (proof) {
+      this.#verified.set(key, proof);
+    } else {
       await this.#attempts.run(addressGroup(address), tried.name ?? '', async () => {
-        proof = await this.#byPassword(tried);
+        proof = await this.#byPassword(key, tried);
         return proof !== undefined;
       });
     }
@@ -113,7 +115,6 @@ export class Logins {
       this.#log.warn({ address, name: loggedName(tried.name ?? '') }, 'login failed');
       return undefined;
     }
-    this.#verified.set(key, proof);
     return proof.principal;
   }
 
@@ -134,16 +135,20 @@ export class Logins {
   }
 
   /** Against the accounts as they are when the slow hash is done: they may change meanwhile. */
-  async #byPassword({ name, password }: Try): Promise<Proof | undefined> {
+  async #byPassword(key: string, { name, password }: Try): Promise<Proof | undefined> {
     using _place = await this.#hashing.take();
     for (;;) {
       const hash = this.#passwordOf(name);
       const isRight = await isPassword(password, hash ?? this.#decoy);
       const account = name === undefined ? undefined : this.#present(name);
       if (isDeepStrictEqual(account?.password, hash)) {
-        return account && hash && isRight
-          ? { principal: principalBy(account, undefined), by: hash }
-          : undefined;
+        if (!account || !hash || !isRight) {
+          return undefined;
+        }
+        const proof = { principal: principalBy(account, undefined), by: hash };
+        // At once: an `update` from here on finds it and judges it.
+        this.#verified.set(key, proof);
+        return proof;
       }
     }
   }
