@@ -1,5 +1,7 @@
 // Builds all parts once, starts them in order and stops them in the opposite one. With its neighbours open-*.ts the only
 // file that picks implementations.
+import type { Account } from './accounts/account.ts';
+import { Logins } from './accounts/logins.ts';
 import type { Clock } from './base/clock.ts';
 import { FsError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
@@ -12,7 +14,7 @@ import type { CacheControl } from './inode/cache-control.ts';
 import { MountSet, type MountSetParts } from './mount-set.ts';
 import { openGrid, openNode, requireNode } from './open-grid.ts';
 import { openMount, rootIdOfCap } from './open-mount.ts';
-import { Accounts } from './webdav/accounts.ts';
+import { hashPassword } from './seal/password.ts';
 import { DavServer, type Principal } from './webdav/dav-server.ts';
 import { LockTable } from './webdav/locks.ts';
 
@@ -128,13 +130,13 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
     log,
     clock,
   });
-  const accounts = config.account && (await Accounts.create([config.account], clock));
+  const logins = config.account && (await Logins.create(await soleAccount(config.account), { clock, log }));
   const front = await startFront<Principal>({
     listen: config.listen,
     tls: config.tls,
     baseUrl: config.baseUrl,
     allowedHosts: config.allowedHosts,
-    authenticate: accounts && ((authorization, address) => accounts.authenticate(authorization, address)),
+    authenticate: logins && ((authorization, address) => logins.authenticate({ authorization, address })),
     handle: (request, response, principal) => dav.handle(request, response, principal),
     sync,
     log,
@@ -148,4 +150,19 @@ function allowances(config: Config): Pick<MountSetParts, 'cacheAllowance' | 'dir
     cacheAllowance: new SharedAllowance(config.cacheMaxBytes),
     dirtyAllowance: new SharedAllowance(config.maxDirtyBytes ?? Number.POSITIVE_INFINITY),
   };
+}
+
+/** The account of --user: it sees what the server serves. */
+async function soleAccount(account: NonNullable<Config['account']>): Promise<ReadonlyMap<string, Account>> {
+  const name = account.name.normalize('NFC');
+  const only: Account = {
+    name,
+    password: await hashPassword(account.password.normalize('NFC')),
+    isReadOnly: false,
+    quotaBytes: Number.POSITIVE_INFINITY,
+    mounts: [{ path: [], cap: 'root', isReadOnly: false }],
+    tokens: [],
+    isLeaving: false,
+  };
+  return new Map([[name, only]]);
 }

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Account, AppToken } from '../../src/accounts/account.ts';
+import { addressGroup } from '../../src/accounts/address.ts';
+import { failureDelayMs } from '../../src/accounts/attempts.ts';
+import { parseBasic } from '../../src/accounts/basic.ts';
+import { Logins } from '../../src/accounts/logins.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { hasCode } from '../../src/base/errors.ts';
-import { Accounts, addressGroup, failureDelayMs, parseBasic } from '../../src/webdav/accounts.ts';
+import { sha256 } from '../../src/seal/hash.ts';
+import { hashPassword } from '../../src/seal/password.ts';
+import { logLines } from '../fakes/log-lines.ts';
 
 // Cheap hashes: what is tested here is who waits for whom, not what a guess costs.
 const LOG2_N = 6;
@@ -12,7 +19,10 @@ function basic(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): string {
 }
 
 /** Time that passes only when told; remembers for how long it was asked to sleep. */
-function manualClock(): Clock & { readonly sleptMs: number[]; pass(ms: number): void } {
+function manualClock(): Clock & {
+  readonly sleptMs: number[];
+  pass(ms: number): void;
+} {
   let nowMs = 1_000_000;
   const sleptMs: number[] = [];
   return {
@@ -90,12 +100,52 @@ describe('failureDelayMs', () => {
   });
 });
 
-describe('Accounts', () => {
+async function account(
+  name: string,
+  password: string,
+  more: Partial<Account> & { log2N?: number } = {},
+): Promise<Account> {
+  return {
+    name,
+    password: await hashPassword(password, more.log2N ?? LOG2_N),
+    isReadOnly: false,
+    mounts: [],
+    tokens: [],
+    isLeaving: false,
+    quotaBytes: Number.POSITIVE_INFINITY,
+    ...more,
+  };
+}
+
+async function open(
+  accounts: ReadonlyArray<{ name: string; password: string }>,
+  clock: Clock,
+  log2N: number = LOG2_N,
+): Promise<{
+  authenticate(authorization: string, address: string): ReturnType<Logins['authenticate']>;
+}> {
+  const all = await Promise.all(accounts.map((one) => account(one.name, one.password, { log2N })));
+  const map = new Map(all.map((one) => [one.name, one]));
+  const logins = await Logins.create(map, {
+    clock,
+    log: logLines().log,
+    log2N,
+  });
+  return {
+    authenticate: (authorization, address) => logins.authenticate({ authorization, address }),
+  };
+}
+
+describe('Logins', () => {
   const accounts = [{ name: 'alice', password: 'correct: horse' }];
 
   test('lets in who has the password, and nobody else', async () => {
-    const gate = await Accounts.create(accounts, manualClock(), LOG2_N);
-    assert.deepEqual(await gate.authenticate(basic('alice:correct: horse'), '192.0.2.1'), { name: 'alice' });
+    const gate = await open(accounts, manualClock(), LOG2_N);
+    assert.deepEqual(await gate.authenticate(basic('alice:correct: horse'), '192.0.2.1'), {
+      name: 'alice',
+      isReadOnly: false,
+      path: [],
+    });
     const others = [
       'alice:',
       'alice:correct',
@@ -110,7 +160,7 @@ describe('Accounts', () => {
   });
 
   test('knows no account by a name that every object has', async () => {
-    const gate = await Accounts.create(accounts, manualClock(), LOG2_N);
+    const gate = await open(accounts, manualClock(), LOG2_N);
     for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty']) {
       for (const text of [name, `${name}:`, `${name}:${name}`, `${name}:undefined`, `${name}:function`]) {
         assert.equal(await gate.authenticate(basic(text), `192.0.2.1`), undefined, text);
@@ -119,14 +169,18 @@ describe('Accounts', () => {
   });
 
   test('can have an account of such a name', async () => {
-    const gate = await Accounts.create([{ name: '__proto__', password: 'p' }], manualClock(), LOG2_N);
-    assert.deepEqual(await gate.authenticate(basic('__proto__:p'), '192.0.2.1'), { name: '__proto__' });
+    const gate = await open([{ name: '__proto__', password: 'p' }], manualClock(), LOG2_N);
+    assert.deepEqual(await gate.authenticate(basic('__proto__:p'), '192.0.2.1'), {
+      name: '__proto__',
+      isReadOnly: false,
+      path: [],
+    });
     assert.equal(await gate.authenticate(basic('__proto__:q'), '192.0.2.1'), undefined);
   });
 
   test('knows verified credentials again without hashing, for five minutes', async () => {
     const clock = manualClock();
-    const gate = await Accounts.create(accounts, clock, 15);
+    const gate = await open(accounts, clock, 15);
     const cost = async (): Promise<number> => {
       const before = process.cpuUsage();
       assert.ok(await gate.authenticate(basic('alice:correct: horse'), '192.0.2.1'));
@@ -142,7 +196,7 @@ describe('Accounts', () => {
   });
 
   test('spends the same on an unknown name as on a wrong password', async () => {
-    const gate = await Accounts.create(accounts, manualClock(), 14);
+    const gate = await open(accounts, manualClock(), 14);
     const medianMs = async (text: (n: number) => string): Promise<number> => {
       const times: number[] = [];
       for (let n = 0; n < 9; n += 1) {
@@ -160,7 +214,7 @@ describe('Accounts', () => {
 
   test('makes an address that fails wait longer and longer, others not', async () => {
     const clock = manualClock();
-    const gate = await Accounts.create(accounts, clock, LOG2_N);
+    const gate = await open(accounts, clock, LOG2_N);
     for (let n = 0; n < 10; n += 1) {
       assert.equal(await gate.authenticate(basic(`alice:guess${n}`), '192.0.2.1'), undefined);
     }
@@ -172,7 +226,7 @@ describe('Accounts', () => {
 
   test('counts the addresses of one IPv6 network as one', async () => {
     const clock = manualClock();
-    const gate = await Accounts.create(accounts, clock, LOG2_N);
+    const gate = await open(accounts, clock, LOG2_N);
     for (let n = 0; n < 5; n += 1) {
       await gate.authenticate(basic(`alice:guess${n}`), `2001:db8::${n}`);
     }
@@ -181,7 +235,7 @@ describe('Accounts', () => {
 
   test('forgets failures after a right password and after a quarter of an hour', async () => {
     const clock = manualClock();
-    const gate = await Accounts.create(accounts, clock, LOG2_N);
+    const gate = await open(accounts, clock, LOG2_N);
     const fail = async (times: number): Promise<void> => {
       for (let n = 0; n < times; n += 1) {
         await gate.authenticate(basic(`alice:guess${n}`), '192.0.2.1');
@@ -198,7 +252,7 @@ describe('Accounts', () => {
   });
 
   test('verifies once what many connections send at once', async () => {
-    const gate = await Accounts.create(accounts, systemClock, LOG2_N);
+    const gate = await open(accounts, systemClock, LOG2_N);
     const all = await Promise.all(
       Array.from({ length: 100 }, () => gate.authenticate(basic('alice:correct: horse'), '192.0.2.1')),
     );
@@ -206,7 +260,7 @@ describe('Accounts', () => {
   });
 
   test('turns away what would pile up, from one address and from many', async () => {
-    const gate = await Accounts.create(accounts, systemClock, LOG2_N);
+    const gate = await open(accounts, systemClock, LOG2_N);
     const burst = async (address: (n: number) => string): Promise<number> => {
       const tries = Array.from({ length: 100 }, (_, n) =>
         gate.authenticate(basic(`alice:guess${n}`), address(n)),
@@ -219,5 +273,103 @@ describe('Accounts', () => {
     assert.equal(await burst(() => '192.0.2.1'), 4);
     assert.equal(await burst((n) => `198.51.100.${n}`), 32);
     assert.ok(await gate.authenticate(basic('alice:correct: horse'), '203.0.113.1'));
+  });
+});
+
+describe('tokens and changes', () => {
+  const secret = `twd_${'A'.repeat(43)}`;
+  const token: AppToken = {
+    id: 't1',
+    label: 'phone',
+    hash: sha256(secret),
+    isReadOnly: true,
+    path: ['Photos'],
+    createdAt: '2026-01-01T00:00:00Z',
+  };
+  const from = (authorization: string, address = '192.0.2.1') => ({
+    authorization,
+    address,
+  });
+
+  test('a token gives its own rights, by Basic and Bearer, until it is taken back', async () => {
+    const alice = await account('alice', 'p', { tokens: [token] });
+    const bob = await account('bob', 'q');
+    const logins = await Logins.create(
+      new Map([
+        ['alice', alice],
+        ['bob', bob],
+      ]),
+      {
+        clock: manualClock(),
+        log: logLines().log,
+        log2N: LOG2_N,
+      },
+    );
+    const want = { name: 'alice', isReadOnly: true, path: ['Photos'] };
+    const both = [basic(`alice:${secret}`), `Bearer ${secret}`];
+    for (const sent of both) {
+      assert.deepEqual(await logins.authenticate(from(sent)), want);
+    }
+    assert.equal(await logins.authenticate(from(basic(`bob:${secret}`))), undefined);
+    logins.update(
+      new Map([
+        ['alice', { ...alice, tokens: [] }],
+        ['bob', bob],
+      ]),
+    );
+    for (const sent of both) {
+      assert.equal(await logins.authenticate(from(sent)), undefined);
+    }
+  });
+
+  test('a changed password and a leaving account fail at the next request', async () => {
+    const alice = await account('alice', 'p');
+    const logins = await Logins.create(new Map([['alice', alice]]), {
+      clock: manualClock(),
+      log: logLines().log,
+      log2N: LOG2_N,
+    });
+    assert.ok(await logins.authenticate(from(basic('alice:p'))));
+    const changed = await account('alice', 'new');
+    const running = logins.authenticate(from(basic('alice:new')));
+    logins.update(new Map([['alice', changed]]));
+    assert.ok(await running);
+    assert.equal(await logins.authenticate(from(basic('alice:p'))), undefined);
+    logins.update(new Map([['alice', { ...changed, isLeaving: true }]]));
+    assert.equal(await logins.authenticate(from(basic('alice:new'))), undefined);
+    assert.equal(logins.principalOf('alice'), undefined);
+  });
+
+  test('guesses from many addresses slow strangers, not the address that was in before', async () => {
+    const clock = manualClock();
+    const logins = await Logins.create(new Map([['alice', await account('alice', 'p')]]), {
+      clock,
+      log: logLines().log,
+      log2N: LOG2_N,
+    });
+    assert.ok(await logins.authenticate(from(basic('alice:p'))));
+    for (let n = 0; n < 20; n += 1) {
+      await logins.authenticate(from(basic(`alice:guess${n}`), `198.51.100.${n}`));
+    }
+    clock.pass(5 * 60_000);
+    clock.sleptMs.length = 0;
+    assert.ok(await logins.authenticate(from(basic('alice:p'))));
+    assert.deepEqual(clock.sleptMs, []);
+    await logins.authenticate(from(basic('alice:x'), '203.0.113.9'));
+    assert.deepEqual(clock.sleptMs, [1_000]);
+  });
+
+  test('a failure is one line, which the name can not forge', async () => {
+    const { log, lines } = logLines();
+    const logins = await Logins.create(new Map(), {
+      clock: manualClock(),
+      log,
+      log2N: LOG2_N,
+    });
+    await logins.authenticate(from(basic('x address=192.0.2.99:hush')));
+    assert.equal(lines.length, 1);
+    const text = JSON.stringify(lines);
+    assert.ok(text.includes('x%20address%3D192.0.2.99') && text.includes('login failed'), text);
+    assert.ok(!text.includes('hush'));
   });
 });
