@@ -19,6 +19,8 @@ import { DavServer, type Principal } from './webdav/dav-server.ts';
 import { LockTable } from './webdav/locks.ts';
 
 export interface App extends AsyncDisposable {
+  /** Reads again what may have changed since the start: accounts. */
+  reload(): Promise<void>;
   /** Where it listens, `http://127.0.0.1:8080/` each. */
   readonly addresses: readonly string[];
   /**
@@ -43,14 +45,14 @@ export interface OpenedCache {
 export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const closers = new Closers();
   try {
-    const { front, mounts } = await start(config, parts, closers);
+    const { front, mounts, reload } = await start(config, parts, closers);
     const stop: App['stop'] = async (graceMs, drainMs, onDrained) => {
       await front.stop(graceMs);
       await mounts.drain(drainMs);
       onDrained?.();
       await closers.close();
     };
-    return { addresses: front.addresses, stop, [Symbol.asyncDispose]: () => stop(0, 0) };
+    return { addresses: front.addresses, reload, stop, [Symbol.asyncDispose]: () => stop(0, 0) };
   } catch (error) {
     await closers.close();
     throw error;
@@ -82,7 +84,9 @@ export async function openCache(config: Config, parts: AppParts): Promise<Opened
   await requireRoot(config);
   const closers = new Closers();
   try {
-    const { grid, rootCap, nodeId } = await openGrid(config, parts, closers);
+    const opened = await openGrid(config, parts, closers);
+    const { grid, nodeId } = opened;
+    const rootCap = requireRootCap(opened);
     const shared = { config, grid, nodeId, ...allowances(config), memoryShare: 1, ...parts };
     const mount = await openMount(rootCap, shared);
     closers.add(() => mount.close());
@@ -109,40 +113,33 @@ async function requireRoot({ nodeUrl, rootCapText, dataDir }: Config): Promise<v
 
 async function start(config: Config, parts: AppParts, closers: Closers) {
   const { log, clock } = parts;
-  const { grid, rootCap, nodeId } = await openGrid(config, parts, closers);
+  const opened = await openGrid(config, parts, closers);
+  const { grid, nodeId } = opened;
   const locks = new LockTable(clock);
   const shared: MountSetParts = { config, grid, nodeId, locks, ...allowances(config), ...parts };
   const mounts = new MountSet(shared);
   closers.add(() => mounts.close());
-  const { tree, sync, syncStateOf } = await mounts.open(rootCap);
+  const { baseUrl, propfindMax } = config;
+  const dav = { locks, baseUrl, propfindMax, log, clock };
+  const door = await (config.accounts
+    ? openAccounts(config.accounts, { ...dav, mounts, ownRoot: opened.rootCap }, closers)
+    : openRoot(config, requireRootCap(opened), { ...dav, mounts }));
   if (config.nodeUrl === undefined) {
     log.warn(
       { dataDir: config.dataDir },
       'no Tahoe node is given: files are kept in the embedded store on this disk alone. It is no grid: lose the disk, lose the files',
     );
   }
-  const dav = new DavServer({
-    tree,
-    locks,
-    baseUrl: config.baseUrl,
-    propfindMax: config.propfindMax,
-    syncStateOf,
-    log,
-    clock,
-  });
-  const logins = config.account && (await Logins.create(await soleAccount(config.account), { clock, log }));
   const front = await startFront<Principal>({
+    ...door,
     listen: config.listen,
     tls: config.tls,
-    baseUrl: config.baseUrl,
+    baseUrl,
     allowedHosts: config.allowedHosts,
-    authenticate: logins && ((authorization, address) => logins.authenticate({ authorization, address })),
-    handle: (request, response, principal) => dav.handle(request, response, principal),
-    sync,
     log,
     clock,
   });
-  return { front, mounts };
+  return { front, mounts, reload: door.reload };
 }
 
 function allowances(config: Config): Pick<MountSetParts, 'cacheAllowance' | 'dirtyAllowance'> {
@@ -150,19 +147,4 @@ function allowances(config: Config): Pick<MountSetParts, 'cacheAllowance' | 'dir
     cacheAllowance: new SharedAllowance(config.cacheMaxBytes),
     dirtyAllowance: new SharedAllowance(config.maxDirtyBytes ?? Number.POSITIVE_INFINITY),
   };
-}
-
-/** The account of --user: it sees what the server serves. */
-async function soleAccount(account: NonNullable<Config['account']>): Promise<ReadonlyMap<string, Account>> {
-  const name = account.name.normalize('NFC');
-  const only: Account = {
-    name,
-    password: await hashPassword(account.password.normalize('NFC')),
-    isReadOnly: false,
-    quotaBytes: Number.POSITIVE_INFINITY,
-    mounts: [{ path: [], cap: 'root', isReadOnly: false }],
-    tokens: [],
-    isLeaving: false,
-  };
-  return new Map([[name, only]]);
 }

@@ -9,6 +9,7 @@ import {
   showListenAddress,
 } from './base/listen-address.ts';
 import type { LogLevel } from './base/log.ts';
+import { type AccountsPlace, findAccounts, warnOfAccounts } from './config-accounts.ts';
 import type { CacheCommandName, SyncCommandName } from './config-commands.ts';
 import { credentialOf, openSecretFile } from './config-passphrase.ts';
 import { findRootCap, type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
@@ -56,6 +57,8 @@ export interface Config extends WriteSettings {
   readonly metaBufferBytes: number;
   /** Undefined = everybody who can connect may come in. */
   readonly account: { readonly name: string; readonly password: string } | undefined;
+  /** Of many; undefined without an accounts file. */
+  readonly accounts: AccountsPlace | undefined;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly allowedHosts: readonly string[];
   /** 0 = ask each time. */
@@ -94,10 +97,21 @@ export async function loadServeConfig(
   const open = configOf(settings, node);
   checkStore(settings, open);
   const account = await readAccount(settings);
-  checkExposure({ ...open, account }, settings.flag('no-auth'), settings.flag('allow-insecure-auth'));
+  const accounts = await findAccounts(settings);
+  if (account && accounts) {
+    throw new FsError('bad-config', '--user and --accounts contradict each other', {
+      hint: 'tahoe-webdav user add puts the account into the accounts file',
+    });
+  }
+  const guarded = { ...open, account, accounts };
+  checkExposure(guarded, settings.flag('no-auth'), settings.flag('allow-insecure-auth'));
+  if (accounts) {
+    await warnOfAccounts(settings, accounts);
+  }
   // Last, because standard input can be asked once only.
-  const rootCapText = await readRootCap(settings, node !== undefined);
-  return { config: Object.freeze({ ...open, account, rootCapText }), warnings: settings.warnings };
+  const hasNode = node !== undefined;
+  const rootCapText = await (accounts ? findRootCap(settings, hasNode) : readRootCap(settings, hasNode));
+  return { config: Object.freeze({ ...guarded, rootCapText }), warnings: settings.warnings };
 }
 
 /** As loadServeConfig; the root's options say where the new cap goes, not where one is. */
@@ -213,6 +227,7 @@ export function configOf(settings: Settings, node: NodeAddress | undefined): Con
     bufferBytes: settings.parsed('buffer-size', parseAmountBytes, 32 * MIB),
     metaBufferBytes: settings.parsed('meta-buffer-size', parseAmountBytes, 64 * MIB),
     account: undefined,
+    accounts: undefined,
     tls: readTls(settings),
     allowedHosts: settings.all('allowed-host', parseHost),
     dirCacheTimeMs: settings.parsed('dir-cache-time', parseDelayMs, 10_000),
@@ -227,8 +242,10 @@ export function configOf(settings: Settings, node: NodeAddress | undefined): Con
 
 /** Passwords and files must not be open to a network by oversight. */
 function checkExposure(config: Config, isNoAuth: boolean, isInsecureAllowed: boolean): void {
-  if (config.account && isNoAuth) {
-    throw new FsError('bad-config', '--no-auth and --user contradict each other');
+  const hasAccounts = config.account !== undefined || config.accounts !== undefined;
+  if (hasAccounts && isNoAuth) {
+    const given = config.account ? '--user' : '--accounts';
+    throw new FsError('bad-config', `--no-auth and ${given} contradict each other`);
   }
   const open = config.listen.find((address) => !isLocalOnly(address));
   if (!open) {
@@ -236,12 +253,12 @@ function checkExposure(config: Config, isNoAuth: boolean, isInsecureAllowed: boo
   }
   const addr = `--addr ${showListenAddress(open)}`;
   const line = `this works: tahoe-webdav serve ${addr} --user NAME --password-file FILE --cert FILE --key FILE`;
-  if (!config.account && !isNoAuth) {
+  if (!hasAccounts && !isNoAuth) {
     throw new FsError('bad-config', `${addr} is open to other machines, and there is no account`, {
       hint: `${line} (or --allow-insecure-auth instead of --cert and --key, or only --no-auth)`,
     });
   }
-  if (config.account && !config.tls && !isInsecureAllowed) {
+  if (hasAccounts && !config.tls && !isInsecureAllowed) {
     throw new FsError(
       'bad-config',
       `${addr} is open to other machines, and passwords would travel in clear`,

@@ -50,6 +50,11 @@ export class MountSet {
     return [...this.#slots.values()].flatMap(({ mount }) => mount ?? []);
   }
 
+  /** Of all that are open, or are to be. */
+  get rootIds(): readonly string[] {
+    return [...this.#slots.keys()];
+  }
+
   /** Told of each mount that nobody names any more, when all of it is on the grid and it is closed. */
   onLeft(left: (rootId: string) => void): void {
     this.#left = left;
@@ -109,7 +114,7 @@ export class MountSet {
   }
 
   /** Where a resource of the tree behind `cap` is on its way to the grid. */
-  syncStateOf(cap: string): ((resource: Resource) => string) | undefined {
+  syncStateOf(cap: string): (resource: Resource) => string {
     const rootId = rootIdOfCap(cap);
     return (resource) => this.#slots.get(rootId)?.mount?.syncStateOf?.(resource) ?? 'synced';
   }

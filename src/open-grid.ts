@@ -19,7 +19,8 @@ import { RetryingGrid } from './tahoe/retrying-grid.ts';
 
 export interface OpenedGrid {
   readonly grid: Grid;
-  readonly rootCap: string;
+  /** Undefined where none is said, which is enough where there are accounts. */
+  readonly rootCap: string | undefined;
   /** Of the embedded store; undefined for a node. */
   readonly nodeId: string | undefined;
 }
@@ -28,11 +29,6 @@ export interface OpenedGrid {
 export async function openGrid(config: Config, parts: AppParts, closers: Closers): Promise<OpenedGrid> {
   if (config.nodeUrl !== undefined) {
     const grid = openNode(config, config.nodeUrl, config.nodeSocketPath, parts, closers);
-    if (config.rootCapText === undefined) {
-      throw new FsError('bad-config', 'which directory of the grid to serve is not said', {
-        hint: 'make one: tahoe-webdav create-root --node-url URL --rootcap-file FILE, then give --rootcap-file FILE',
-      });
-    }
     return { grid, rootCap: config.rootCapText, nodeId: undefined };
   }
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
@@ -50,6 +46,16 @@ export async function openGrid(config: Config, parts: AppParts, closers: Closers
   const rootCap =
     config.rootCapText ?? (await embeddedRootCap(grid, { dataDir, configDir, nodeId: gateway.nodeId }));
   return { grid, rootCap, nodeId: gateway.nodeId };
+}
+
+/** Throws `bad-config` where the root is not said. */
+export function requireRootCap({ rootCap }: OpenedGrid): string {
+  if (rootCap === undefined) {
+    throw new FsError('bad-config', 'which directory of the grid to serve is not said', {
+      hint: 'make one: tahoe-webdav create-root --node-url URL --rootcap-file FILE, then give --rootcap-file FILE',
+    });
+  }
+  return rootCap;
 }
 
 /** Throws `bad-config` where no node is named. */

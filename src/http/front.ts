@@ -8,13 +8,13 @@ import type { Clock } from '../base/clock.ts';
 import { FsError, hasCode } from '../base/errors.ts';
 import type { ListenAddress } from '../base/listen-address.ts';
 import type { Logger } from '../base/log.ts';
-import type { SyncControl } from '../sync/sync-control.ts';
 import { checkFraming } from './framing.ts';
 import { type Authority, checkOrigin, createHostCheck, parseAuthority } from './host.ts';
 import { DEFAULT_LIMITS, HttpServer, type ServerLimits, type TlsMaterial } from './http-server.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { boundUnreadBody, isRefusal, type Refusal, refusal, refuse } from './refusal.ts';
 import { createRoutes, type Routes, reservedPath } from './routes.ts';
+import type { SyncOf } from './status.ts';
 import { belowBase, formatTarget, readTarget, type Target } from './target.ts';
 
 /**
@@ -48,7 +48,7 @@ export interface FrontOptions<P> {
   readonly authenticate?: Authenticate<P> | undefined;
   readonly handle: Handle<P>;
   /** What `/-/status` tells of; absent = there is no such page. */
-  readonly sync?: SyncControl;
+  readonly syncOf?: SyncOf<P>;
   readonly log: Logger;
   readonly clock: Clock;
   readonly limits?: Partial<ServerLimits>;
@@ -123,11 +123,11 @@ class Door<P> {
   readonly base: readonly string[];
   readonly #options: FrontOptions<P>;
   readonly #isHostKnown: (host: string) => boolean;
-  readonly #routes: Routes;
+  readonly #routes: Routes<P>;
 
   constructor(options: FrontOptions<P>) {
     this.#options = options;
-    this.#routes = createRoutes(options.sync);
+    this.#routes = createRoutes(options.syncOf);
     this.base = options.baseUrl.split('/').filter((name) => name !== '');
     this.#isHostKnown = createHostCheck(options.listen, options.allowedHosts);
   }
@@ -214,7 +214,7 @@ class Door<P> {
     if (reserved !== undefined) {
       const route = this.#routes.guarded.get(reserved);
       if (route) {
-        await route(request, response);
+        await route(request, response, principal);
       } else {
         this.#refuse(request, response, refusal(404, 'nothing is served here'));
       }

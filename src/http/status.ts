@@ -4,12 +4,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { maskSecrets } from '../base/log.ts';
 import { showPath } from '../base/path.ts';
 import type { SyncControl, SyncItem } from '../sync/sync-control.ts';
-import type { Route } from './routes.ts';
+import type { GuardedRoute } from './routes.ts';
 
 const MAX_ITEMS = 1_000;
 
-export function answerStatus(sync: SyncControl): Route {
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+/** What somebody may know of: the one root that is served, or the mounts of an account by their paths. */
+export type SyncOf<P> = (principal: P | undefined) => SyncControl | ReadonlyMap<string, SyncControl>;
+
+export function answerStatus<P>(syncOf: SyncOf<P>): GuardedRoute<P> {
+  return async (request: IncomingMessage, response: ServerResponse, principal: P | undefined) => {
     response.setHeader('Cache-Control', 'no-store');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.statusCode = 405;
@@ -18,11 +21,22 @@ export function answerStatus(sync: SyncControl): Route {
       response.end('only GET and HEAD\n');
       return;
     }
-    const body = Buffer.from(`${JSON.stringify(await statusOf(sync))}\n`);
+    const body = Buffer.from(`${JSON.stringify(await statusFor(syncOf(principal)))}\n`);
     response.setHeader('Content-Type', 'application/json');
     response.setHeader('Content-Length', body.length);
     response.end(request.method === 'HEAD' ? undefined : body);
   };
+}
+
+async function statusFor(sync: SyncControl | ReadonlyMap<string, SyncControl>): Promise<object> {
+  if (!(sync instanceof Map)) {
+    return await statusOf(sync as SyncControl);
+  }
+  const mounts: object[] = [];
+  for (const [path, one] of sync) {
+    mounts.push({ mount: path, ...(await statusOf(one)) });
+  }
+  return { mounts };
 }
 
 /** What is unknown is null; texts of the grid hold no cap. */

@@ -433,7 +433,7 @@ describe('startFront, /-/status', () => {
     more: Partial<FrontOptions<Person>> = {},
     ...headers: readonly string[]
   ) {
-    await using front = await start({ sync, ...more });
+    await using front = await start({ syncOf: () => sync, ...more });
     const answer = await ask(portOf(front.addresses[0]), head(line, ...headers));
     return { ...answer, body: answer.text.split('\r\n\r\n')[1] ?? '' };
   }

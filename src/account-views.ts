@@ -1,0 +1,112 @@
+// What each account sees, and by which of its tokens: a tree made of its mounts, and a WebDAV server over it. Made when
+// somebody asks first, and anew whenever the accounts change; requests that run keep what they began with.
+import type { Account, Principal } from './accounts/account.ts';
+import { OWN_ROOT } from './accounts/accounts-file.ts';
+import type { AccountMap } from './accounts/accounts-source.ts';
+import { FsError } from './base/errors.ts';
+import { showPath } from './base/path.ts';
+import type { Tree } from './inode/tree.ts';
+import type { MountSet } from './mount-set.ts';
+import type { SyncControl } from './sync/sync-control.ts';
+import { MountTree } from './views/mount-tree.ts';
+import { ReadOnlyTree } from './views/read-only-tree.ts';
+import { SubTree } from './views/sub-tree.ts';
+import { UnderWay } from './webdav/changes.ts';
+import { DavServer, type DavServerOptions } from './webdav/dav-server.ts';
+
+export interface AccountViewsParts extends Omit<DavServerOptions, 'tree' | 'syncStateOf' | 'underWay'> {
+  readonly mounts: MountSet;
+  /** What is served without accounts; undefined where that is not said. */
+  readonly ownRoot: string | undefined;
+}
+
+const SYNCED = 'synced';
+
+export class AccountViews {
+  readonly #parts: AccountViewsParts;
+  readonly #underWay = new UnderWay();
+  readonly #bornAtMs: number;
+  #accounts: AccountMap = new Map();
+  /** By account, rights and path. */
+  #servers = new Map<string, DavServer>();
+
+  constructor(parts: AccountViewsParts) {
+    this.#parts = parts;
+    this.#bornAtMs = parts.clock.now();
+  }
+
+  /** The caps of all mounts of these accounts. Throws `bad-config` where one names a root that is not said. */
+  capsOf(accounts: Iterable<Account>): readonly string[] {
+    return [...accounts].flatMap((account) => account.mounts.map(({ cap }) => this.#capOf(cap, account.name)));
+  }
+
+  update(accounts: AccountMap): void {
+    this.#accounts = accounts;
+    this.#servers = new Map();
+  }
+
+  serverOf(principal: Principal): DavServer {
+    const key = JSON.stringify([principal.name, principal.isReadOnly, principal.path]);
+    let server = this.#servers.get(key);
+    if (server === undefined) {
+      server = this.#make(principal);
+      this.#servers.set(key, server);
+    }
+    return server;
+  }
+
+  /** By the paths of its mounts; those that can't be served just now are left out. */
+  syncOf({ name }: Principal): ReadonlyMap<string, SyncControl> {
+    const found = new Map<string, SyncControl>();
+    for (const { path, cap } of this.#accounts.get(name)?.mounts ?? []) {
+      const mount = this.#parts.mounts.get(this.#capOf(cap, name));
+      if (mount) {
+        found.set(showPath(path), mount.sync);
+      }
+    }
+    return found;
+  }
+
+  #make(principal: Principal): DavServer {
+    const { mounts } = this.#parts;
+    const account = this.#accounts.get(principal.name);
+    const caps = account ? this.capsOf([account]) : [];
+    const states = caps.map((cap) => mounts.syncStateOf(cap));
+    return new DavServer({
+      ...this.#parts,
+      tree: this.#treeOf(principal, account),
+      underWay: this.#underWay,
+      syncStateOf: (resource) =>
+        states.map((stateOf) => stateOf(resource)).find((state) => state !== SYNCED) ?? SYNCED,
+    });
+  }
+
+  #treeOf({ name, isReadOnly, path }: Principal, account: Account | undefined): Tree {
+    const trees = (account?.mounts ?? []).map((mount) => ({
+      path: mount.path,
+      tree: this.#parts.mounts.treeOf(this.#capOf(mount.cap, name)),
+      isReadOnly: isReadOnly || mount.isReadOnly,
+    }));
+    const [only, ...more] = trees;
+    const whole =
+      only && more.length === 0 && only.path.length === 0
+        ? only.isReadOnly
+          ? new ReadOnlyTree(only.tree)
+          : only.tree
+        : new MountTree(trees, { viewId: name, bornAtMs: this.#bornAtMs });
+    return path.length === 0 ? whole : new SubTree(whole, path);
+  }
+
+  #capOf(cap: string, name: string): string {
+    if (cap !== OWN_ROOT) {
+      return cap;
+    }
+    const { ownRoot } = this.#parts;
+    if (ownRoot === undefined) {
+      throw new FsError('bad-config', `the account ${JSON.stringify(name)} is to see the root, and which one is not said`, {
+        hint: 'give --rootcap-file FILE or --alias NAME, or the account a cap of its own',
+      });
+    }
+    return ownRoot;
+  }
+}

@@ -1,0 +1,100 @@
+// Who comes in, and to what: everybody or one account to one root, or many accounts to what the accounts file says.
+import type { Account, Principal } from './accounts/account.ts';
+import { OWN_ROOT } from './accounts/accounts-file.ts';
+import { type AccountMap, AccountsSource } from './accounts/accounts-source.ts';
+import { Logins } from './accounts/logins.ts';
+import { AccountViews, type AccountViewsParts } from './account-views.ts';
+import type { Closers } from './closers.ts';
+import type { Config } from './config.ts';
+import type { AccountsPlace } from './config-accounts.ts';
+import type { FrontOptions } from './http/front.ts';
+import { rootIdOfCap } from './open-mount.ts';
+import { hashPassword } from './seal/password.ts';
+import { DavServer } from './webdav/dav-server.ts';
+
+export interface Door extends Pick<FrontOptions<Principal>, 'authenticate' | 'handle' | 'syncOf'> {
+  readonly reload: () => Promise<void>;
+}
+
+type RootParts = Omit<AccountViewsParts, 'ownRoot'>;
+
+/** One root, for everybody or for the account of --user. */
+export async function openRoot(config: Config, rootCap: string, parts: RootParts): Promise<Door> {
+  const { mounts, log, clock } = parts;
+  const { tree, sync, syncStateOf } = await mounts.open(rootCap);
+  const server = new DavServer({ ...parts, tree, syncStateOf });
+  const logins =
+    config.account && (await Logins.create(await soleAccount(config.account), { clock, log }));
+  return {
+    authenticate: logins && ((authorization, address) => logins.authenticate({ authorization, address })),
+    handle: (request, response, principal) => server.handle(request, response, principal),
+    syncOf: () => sync,
+    reload: async () => undefined,
+  };
+}
+
+/** Many accounts; whoever waits to be removed goes when nothing of it waits for the grid. */
+export async function openAccounts(
+  place: AccountsPlace,
+  parts: AccountViewsParts,
+  closers: Closers,
+): Promise<Door> {
+  const { mounts, log, clock } = parts;
+  const source = await AccountsSource.open({ ...place, log, clock });
+  const views = new AccountViews(parts);
+  const logins = await Logins.create(source.accounts, { clock, log });
+  const dropLeft = async (accounts: AccountMap): Promise<void> => {
+    const stays = new Set(views.capsOf(present(accounts)).map(rootIdOfCap));
+    const waits = new Set(mounts.rootIds.filter((rootId) => !stays.has(rootId)));
+    const gone = [...accounts.values()].filter(
+      (account) => account.isLeaving && !views.capsOf([account]).some((cap) => waits.has(rootIdOfCap(cap))),
+    );
+    await source.drop(gone.map(({ name }) => name));
+  };
+  const take = async (accounts: AccountMap): Promise<void> => {
+    const [all, wanted] = [views.capsOf(accounts.values()), views.capsOf(present(accounts))];
+    // Nobody is let in by the old rights while mounts come and go.
+    logins.update(accounts);
+    views.update(accounts);
+    await mounts.update(all); // what the leaving ones changed still goes to the grid
+    await mounts.update(wanted);
+    await dropLeft(accounts);
+  };
+  await take(source.accounts);
+  mounts.onLeft(() => {
+    dropLeft(source.accounts).catch((error: unknown) => {
+      log.warn({ err: error }, 'a removed account could not be taken out of the accounts file');
+    });
+  });
+  source.watch(take);
+  closers.add(() => source.stop());
+  return {
+    authenticate: (authorization, address) => logins.authenticate({ authorization, address }),
+    handle: async (request, response, principal) => {
+      if (principal === undefined) {
+        throw new Error('internal: nobody comes in without an account');
+      }
+      await views.serverOf(principal).handle(request, response, principal);
+    },
+    syncOf: (principal) => (principal ? views.syncOf(principal) : new Map()),
+    reload: () => source.reload(),
+  };
+}
+
+function present(accounts: AccountMap): readonly Account[] {
+  return [...accounts.values()].filter(({ isLeaving }) => !isLeaving);
+}
+
+async function soleAccount(account: NonNullable<Config['account']>): Promise<AccountMap> {
+  const name = account.name.normalize('NFC');
+  const only: Account = {
+    name,
+    password: await hashPassword(account.password.normalize('NFC')),
+    isReadOnly: false,
+    quotaBytes: Number.POSITIVE_INFINITY,
+    mounts: [{ path: [], cap: OWN_ROOT, isReadOnly: false }],
+    tokens: [],
+    isLeaving: false,
+  };
+  return new Map([[name, only]]);
+}
