@@ -1,12 +1,13 @@
 // A copy of a child. A file's cap is linked once more and no byte moves; a directory becomes new dirnodes over the
 // same file caps, made bottom-up, each with all its children in one call, linked nowhere until the top is: the copy
-// appears whole or not at all. Mutable files are copied by their bytes: a second link to one is an alias, no copy.
+// appears whole or not at all. Mutable files are copied by their bytes: a second link to one is an alias, no copy. So are
+// files that another tree keeps here: no other tree can read them.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { WantedChild } from '../edits/edit.ts';
-import { parseCap } from '../tahoe/caps.ts';
+import { isLocalText, parseCap } from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
-import { timesOf } from './edge.ts';
+import { markOf, timesOf } from './edge.ts';
 import type { Files } from './file-inode.ts';
 import { childrenOf, enter, type Place, type WalkedDir, type Walker, type WalkOptions } from './locate.ts';
 import type { Maker } from './maker.ts';
@@ -16,13 +17,32 @@ import { wantedAgain, wantedDirectory, wantedFile } from './wanted.ts';
 const MAX_ENTRIES = 1_000_000;
 
 export interface CopyContext {
+  /** Of the tree that holds the original. */
   readonly walker: Walker;
-  readonly maker: Maker;
   readonly files: Files;
-  readonly clock: Clock;
   readonly walk: WalkOptions;
-  /** Write caps of the directories that were made so far. */
-  readonly made: string[];
+  /** Of the tree that gets the copy. */
+  readonly maker: Maker;
+  readonly clock: Clock;
+  readonly made: Made;
+  /** Where another tree than the original's gets the copy, and by what rights. */
+  readonly across?: Across;
+}
+
+/** What was made so far. */
+export interface Made {
+  /** Write caps. */
+  readonly directories: string[];
+  /** Read caps of files that were copied by their bytes. */
+  readonly files: string[];
+}
+
+export interface Across {
+  /** The directory that is to hold the copy. */
+  readonly target: WalkedDir;
+  readonly isSourceReadOnly: boolean;
+  /** The original is to go: directories keep their times, and each is told of as it was read. */
+  readonly moved: ((dir: WalkedDir, children: ReadonlyMap<string, Child>) => void) | undefined;
 }
 
 /** Counts the entries of one copy. */
@@ -59,21 +79,41 @@ async function copyEntry(
   if (child.kind === 'directory') {
     return await copyDirectory(context, child, enter(context.walker, from, name, child), budget);
   }
-  const cap = child.writeCap ?? child.readCap;
-  if (child.kind === 'file' && cap !== undefined && parseCap(cap).kind === 'mutable') {
-    return await copyBytes(context, { parent: from, name, child }, child);
+  if (child.kind === 'file' && isCopiedByBytes(context, child)) {
+    return await copyBytes(context, { parent: context.across?.target ?? from, name, child }, child);
   }
   // What only the read cap opens by this way must not become writable by being copied.
-  return wantedAgain(from.isWritable ? child : { ...child, writeCap: undefined });
+  const isWritable = from.isWritable && context.across?.isSourceReadOnly !== true;
+  return wantedAgain(isWritable ? child : { ...child, writeCap: undefined });
+}
+
+function isCopiedByBytes({ across }: CopyContext, { writeCap, readCap }: Child): boolean {
+  const cap = writeCap ?? readCap;
+  if (cap === undefined) {
+    return false;
+  }
+  return isLocalText(cap) ? across !== undefined : parseCap(cap).kind === 'mutable';
+}
+
+/** What to link for a copy of all that is in a root directory. */
+export async function copyOfRoot(
+  context: CopyContext,
+  root: WalkedDir,
+  isShallow: boolean,
+): Promise<WantedChild> {
+  return isShallow
+    ? await madeDirectory(context, undefined, new Map())
+    : await copyDirectory(context, undefined, root, { entries: 1 });
 }
 
 async function copyDirectory(
   context: CopyContext,
-  original: Child,
+  original: Child | undefined,
   dir: WalkedDir,
   budget: Budget,
 ): Promise<WantedChild> {
-  const children = await childrenOf(dir, context.walk);
+  const children = new Map(await childrenOf(dir, context.walk));
+  context.across?.moved?.(dir, children);
   const copies = new Map<string, WantedChild>();
   for (const [name, child] of children) {
     copies.set(name, await copyEntry(context, dir, name, child, budget));
@@ -83,12 +123,14 @@ async function copyDirectory(
 
 async function madeDirectory(
   context: CopyContext,
-  original: Child,
+  original: Child | undefined,
   children: ReadonlyMap<string, WantedChild>,
 ): Promise<WantedChild> {
   const { writeCap, readCap } = await context.maker.directory(children, context.walk.signal);
-  context.made.push(writeCap);
-  return wantedDirectory(writeCap, readCap, context.clock.now(), original);
+  context.made.directories.push(writeCap);
+  const isMoved = context.across?.moved !== undefined && original !== undefined;
+  const times = isMoved ? timesOf(original.metadata, markOf(original.metadata)) : undefined;
+  return wantedDirectory(writeCap, readCap, times ?? context.clock.now(), original);
 }
 
 async function copyBytes(context: CopyContext, place: Place, child: Child): Promise<WantedChild> {
@@ -99,5 +141,6 @@ async function copyBytes(context: CopyContext, place: Place, child: Child): Prom
   const about = { modifiedAtMs, contentType: facts.mark?.y };
   const { signal } = context.walk;
   const stored = await context.maker.file(bytes, { ...about, place, expectedBytes: sizeBytes, signal });
+  context.made.files.push(stored.result);
   return wantedFile(stored.result, { ...about, sha256: stored.sha256 }, child);
 }

@@ -14,6 +14,7 @@ import type { Landed } from '../edits/landed.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stands } from '../edits/stands.ts';
 import type { Child, Grid, GridSpace } from '../tahoe/grid.ts';
+import { copyBetween, moveBetween, type TreeParts } from './between-trees.ts';
 import { CacheKeeper } from './cache-keeper.ts';
 import { type Changer, writeThrough } from './changer.ts';
 import { Contents } from './contents.ts';
@@ -47,7 +48,9 @@ import type {
   HandleOptions,
   OpenFile,
   PropertyValues,
+  ReceivingTree,
   Resource,
+  SourceRights,
   Space,
   Step,
   TransferOptions,
@@ -97,7 +100,7 @@ export interface LocalParts {
 const MAX_LOOKS = 2;
 const SPACE_MAX_AGE_MS = 60_000;
 
-export class GridTree implements Tree {
+export class GridTree implements ReceivingTree {
   readonly contents: Contents;
   readonly #o: GridTreeOptions;
   readonly #dirs: DirTable;
@@ -109,6 +112,7 @@ export class GridTree implements Tree {
   readonly #localChanges: LocalChanges | undefined;
   readonly #maker: Maker;
   readonly #transfers: Transfers;
+  readonly #between: TreeParts;
   readonly #writes: FileWrites;
   readonly #handles: OpenHandles;
   readonly #views: DirectoryViews;
@@ -164,6 +168,7 @@ export class GridTree implements Tree {
     this.#places = new Places({ ...parts, landed, refusal: () => this.#writeRefusal });
     this.#linker = new Linker(this.#places, changer);
     this.#transfers = new Transfers({ ...parts, changer, maker }, this.#places, this.#linker);
+    this.#between = { ...parts, changer, maker, places: this.#places, linker: this.#linker };
     this.#writes = new FileWrites({ ...parts, changer, maker, places: this.#places, linker: this.#linker });
     this.#handles = new OpenHandles({ ...parts, places: this.#places, writes: this.#writes });
     this.#views = new DirectoryViews(this.#files, options.log);
@@ -342,6 +347,27 @@ export class GridTree implements Tree {
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
     return await this.#transfers.copy(from, to, options);
+  }
+
+  async copyFrom(
+    source: Tree,
+    from: TreePath,
+    to: TreePath,
+    options: CopyOptions & SourceRights,
+  ): Promise<Changed> {
+    return await copyBetween(GridTree.#partsOf(source), this.#between, from, to, options);
+  }
+
+  async moveFrom(source: Tree, from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
+    return await moveBetween(GridTree.#partsOf(source), this.#between, from, to, options);
+  }
+
+  /** Between two trees over a grid, for copies. */
+  static #partsOf(tree: Tree): TreeParts {
+    if (!(tree instanceof GridTree)) {
+      throw new FsError('denied', 'nothing can be copied from there by the server');
+    }
+    return tree.#between;
   }
 
   /** Links what stands nowhere; where it stands then. As relink.ts says. */

@@ -38,6 +38,17 @@ export class Places {
     return { maxAgeMs: this.#parts.dirCacheTimeMs, isStrict: false, signal };
   }
 
+  /** What a change may rest on. */
+  forChanging(signal: AbortSignal | undefined): WalkOptions {
+    const { dirCacheTimeMs, isSoleWriter, landed } = this.#parts;
+    const isLater = landed !== undefined; // it is compared with the grid when it is written there
+    return {
+      maxAgeMs: isSoleWriter || isLater ? dirCacheTimeMs : WAY_MAX_AGE_MS,
+      isStrict: !isLater,
+      signal,
+    };
+  }
+
   /** As `toRead`, where something stands there and that needs no wait. */
   atHand(path: TreePath): Place | undefined {
     return locateAtHand(this.#parts.walker, path, this.#parts.dirCacheTimeMs);
@@ -59,17 +70,13 @@ export class Places {
    * goes elsewhere before that, is looked at anew.
    */
   async toChange(path: TreePath, options: ChangeOptions, isSource = false): Promise<Place> {
-    const { walker, slowness, clock, dirCacheTimeMs, isSoleWriter, refusal, landed } = this.#parts;
+    const { walker, slowness, clock, refusal, landed } = this.#parts;
     const refused = refusal();
     if (refused) {
       throw refused;
     }
-    const isLater = landed !== undefined; // it is compared with the grid when it is written there
-    const way: WalkOptions = {
-      maxAgeMs: isSoleWriter || isLater ? dirCacheTimeMs : WAY_MAX_AGE_MS,
-      isStrict: !isLater,
-      signal: options.signal,
-    };
+    const isLater = landed !== undefined;
+    const way = this.forChanging(options.signal);
     const find = async (): Promise<Place> => {
       if (isLater) {
         return await locate(walker, path, way);

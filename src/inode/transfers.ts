@@ -6,11 +6,12 @@ import { type Edit, fingerprint } from '../edits/edit.ts';
 import { baseOf } from '../edits/pending.ts';
 import type { Child } from '../tahoe/grid.ts';
 import type { Changer } from './changer.ts';
-import { copyOf } from './copy-tree.ts';
+import { copyOf, type Made } from './copy-tree.ts';
 import type { Files } from './file-inode.ts';
 import type { Linker } from './linker.ts';
 import type { Place, Walker } from './locate.ts';
 import type { Maker } from './maker.ts';
+import { refuseNesting } from './nesting.ts';
 import { existing, type Places } from './places.ts';
 import type { Changed, CopyOptions, TransferOptions } from './tree.ts';
 import { wantedAgain } from './wanted.ts';
@@ -21,6 +22,16 @@ export interface TransfersParts {
   readonly clock: Clock;
   readonly changer: Changer;
   readonly maker: Maker;
+}
+
+/** Drops what was made for a copy that failed with `error`. */
+export async function abandon(maker: Maker, made: Made, error: unknown): Promise<void> {
+  // Where nobody knows whether they are linked, or they can't be dropped, the next process finds out.
+  if (error instanceof FsError && error.outcomeUnknown) {
+    return;
+  }
+  await maker.abandon(made.directories).catch(() => undefined);
+  await Promise.all(made.files.map((readCap) => maker.abandonFile(readCap)));
 }
 
 export class Transfers {
@@ -73,16 +84,13 @@ export class Transfers {
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
     const { source, child, target } = await this.#ends(from, to, options, false);
-    const made: string[] = [];
+    const made: Made = { directories: [], files: [] };
     try {
       const context = { ...this.#parts, walk: this.#places.forReading(options.signal), made };
       const want = await copyOf(context, source.parent, source.name, child, options.isShallow ?? false);
       return await this.#linker.link(target, options, () => want);
     } catch (error) {
-      // Where nobody knows whether they are linked, or they can't be dropped, the next process finds out.
-      if (!(error instanceof FsError && error.outcomeUnknown)) {
-        await this.#parts.maker.abandon(made).catch(() => undefined);
-      }
+      await abandon(this.#parts.maker, made, error);
       throw error;
     }
   }
@@ -143,20 +151,7 @@ export class Transfers {
     if (target.child && !options.overwrite) {
       throw new FsError('exists', `something stands at the target: ${showPath(to)}`);
     }
-    this.#refuseNesting(source, child, target);
+    refuseNesting(source, child, target);
     return { source, child, target };
-  }
-
-  /** Paths are no proof in a tree where one dirnode may stand at several places: compare what they lead to. */
-  #refuseNesting(source: Place, child: Child, target: Place): void {
-    const moved = child.kind === 'directory' ? source.parent.dirs.idOfChild(child) : undefined;
-    const isIntoItself = moved !== undefined && target.parent.trail.has(moved);
-    const replaced =
-      target.child?.kind === 'directory' ? target.parent.dirs.idOfChild(target.child) : undefined;
-    const takesSourceAway = replaced !== undefined && source.parent.trail.has(replaced);
-    const isSamePlace = source.parent.dir === target.parent.dir && source.name === target.name;
-    if (isIntoItself || takesSourceAway || isSamePlace) {
-      throw new FsError('denied', 'source and target are the same, or one lies inside the other');
-    }
   }
 }

@@ -199,6 +199,31 @@ export interface Tree {
   ): Promise<Resource>;
   /** The way to `path`, the root first; the last step may be missing on the grid. `parent-missing` as for writes. */
   trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]>;
-  /** What is free and used where the tree is kept; at most a minute old. */
-  space(signal?: AbortSignal): Promise<Space>;
+  /** What is free and used where `path` (default: the root) is kept; at most a minute old. */
+  space(signal?: AbortSignal, path?: TreePath): Promise<Space>;
+}
+
+/** What the rights of the way to the source are worth, where another tree is asked to take it in. */
+export interface SourceRights {
+  /** The source may only be read: no write cap of it goes over. */
+  readonly isSourceReadOnly?: boolean;
+}
+
+/**
+ * A tree that takes in what stands in another one: the other's keys and local bytes are not its own, so a file that the
+ * grid has is linked by its cap, and any other is copied by its bytes. `denied` for a source that it can't take from.
+ */
+export interface ReceivingTree extends Tree {
+  /** As `copy`; the root of the source may be copied, too. */
+  copyFrom(
+    source: Tree,
+    from: TreePath,
+    to: TreePath,
+    options: CopyOptions & SourceRights,
+  ): Promise<Changed>;
+  /**
+   * As `move`, by a copy that is safe before the source is removed. `conflict` where the source is no longer what was
+   * copied. Whenever this rejects, the source stands whole; the copy may stand beside it, and then it is whole too.
+   */
+  moveFrom(source: Tree, from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed>;
 }

@@ -5,6 +5,7 @@ import type { Child } from '../tahoe/grid.ts';
 import {
   believedMark,
   contentHash,
+  type EdgeTimes,
   MAX_PROPERTIES,
   MAX_PROPERTY_BYTES,
   markOf,
@@ -37,16 +38,21 @@ export function wantedFile(
   return { kind: 'file', writeCap: undefined, readCap, token, metadata: withMark(old?.metadata, mark) };
 }
 
-/** A directory made just now; as a copy of `original`, with what clients had set on that. */
+/** A directory made just now, or to be as old as `times`; as a copy of `original`, with what clients had set on that. */
 export function wantedDirectory(
   writeCap: string,
   readCap: string,
-  nowMs: number,
+  times: number | EdgeTimes,
   original?: Child,
 ): WantedChild {
   const token = newToken();
   const p = original && markOf(original.metadata)?.p;
-  const mark: OurMark = { c: contentHash(readCap), m: nowMs, t: token, ...(p === undefined ? {} : { p }) };
+  const mark: OurMark = {
+    c: contentHash(readCap),
+    ...(typeof times === 'number' ? { m: times } : { m: times.modifiedAtMs, b: times.createdAtMs }),
+    t: token,
+    ...(p === undefined ? {} : { p }),
+  };
   return { kind: 'directory', writeCap, readCap, token, metadata: withMark(undefined, mark) };
 }
 

@@ -86,8 +86,8 @@ export class TahoeFileSystem extends webdav.FileSystem {
     return this.#tree.trace(path, signal);
   }
 
-  space(): Promise<Space> {
-    return this.#tree.space();
+  space(path: TreePath): Promise<Space> {
+    return this.#tree.space(undefined, path);
   }
 
   /** As the tree's `move`; also refuses by the names alone what would swallow its own source or target. */

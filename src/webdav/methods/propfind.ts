@@ -33,12 +33,12 @@ export async function propfind(exchange: Exchange): Promise<void> {
 }
 
 /** Undefined where it can't be told soon: Finder asks with every look at the root, and the listing is here already. */
-async function spaceAtHand({ parts }: Exchange): Promise<Space | undefined> {
-  const { files, clock, log } = parts;
+async function spaceAtHand(exchange: Exchange): Promise<Space | undefined> {
+  const { files, clock, log } = exchange.parts;
   const answered = new AbortController();
   try {
     const late = clock.sleep(SPACE_PATIENCE_MS, answered.signal).then(() => undefined);
-    return await Promise.race([files.space(), late]);
+    return await Promise.race([files.space(exchange.readPath()), late]);
   } catch (error) {
     log.debug({ err: error }, 'how much space there is can not be told');
     return undefined;
