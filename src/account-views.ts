@@ -8,8 +8,7 @@ import { showPath } from './base/path.ts';
 import type { Tree } from './inode/tree.ts';
 import type { MountSet } from './mount-set.ts';
 import type { SyncControl } from './sync/sync-control.ts';
-import { MountTree } from './views/mount-tree.ts';
-import { ReadOnlyTree } from './views/read-only-tree.ts';
+import { viewOf } from './views/mount-tree.ts';
 import { SubTree } from './views/sub-tree.ts';
 import { UnderWay } from './webdav/changes.ts';
 import { DavServer, type DavServerOptions } from './webdav/dav-server.ts';
@@ -37,7 +36,9 @@ export class AccountViews {
 
   /** The caps of all mounts of these accounts. Throws `bad-config` where one names a root that is not said. */
   capsOf(accounts: Iterable<Account>): readonly string[] {
-    return [...accounts].flatMap((account) => account.mounts.map(({ cap }) => this.#capOf(cap, account.name)));
+    return [...accounts].flatMap((account) =>
+      account.mounts.map(({ cap }) => this.#capOf(cap, account.name)),
+    );
   }
 
   update(accounts: AccountMap): void {
@@ -87,13 +88,7 @@ export class AccountViews {
       tree: this.#parts.mounts.treeOf(this.#capOf(mount.cap, name)),
       isReadOnly: isReadOnly || mount.isReadOnly,
     }));
-    const [only, ...more] = trees;
-    const whole =
-      only && more.length === 0 && only.path.length === 0
-        ? only.isReadOnly
-          ? new ReadOnlyTree(only.tree)
-          : only.tree
-        : new MountTree(trees, { viewId: name, bornAtMs: this.#bornAtMs });
+    const whole = viewOf(trees, { viewId: name, bornAtMs: this.#bornAtMs });
     return path.length === 0 ? whole : new SubTree(whole, path);
   }
 
@@ -103,9 +98,13 @@ export class AccountViews {
     }
     const { ownRoot } = this.#parts;
     if (ownRoot === undefined) {
-      throw new FsError('bad-config', `the account ${JSON.stringify(name)} is to see the root, and which one is not said`, {
-        hint: 'give --rootcap-file FILE or --alias NAME, or the account a cap of its own',
-      });
+      throw new FsError(
+        'bad-config',
+        `the account ${JSON.stringify(name)} is to see the root, and which one is not said`,
+        {
+          hint: 'give --rootcap-file FILE or --alias NAME, or the account a cap of its own',
+        },
+      );
     }
     return ownRoot;
   }

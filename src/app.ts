@@ -1,7 +1,6 @@
 // Builds all parts once, starts them in order and stops them in the opposite one. With its neighbours open-*.ts the only
 // file that picks implementations.
-import type { Account } from './accounts/account.ts';
-import { Logins } from './accounts/logins.ts';
+import type { Principal } from './accounts/account.ts';
 import type { Clock } from './base/clock.ts';
 import { FsError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
@@ -12,10 +11,9 @@ import { hasEmbeddedRoot } from './embedded-root.ts';
 import { startFront } from './http/front.ts';
 import type { CacheControl } from './inode/cache-control.ts';
 import { MountSet, type MountSetParts } from './mount-set.ts';
-import { openGrid, openNode, requireNode } from './open-grid.ts';
+import { openAccounts, openRoot } from './open-door.ts';
+import { openGrid, requireRootCap } from './open-grid.ts';
 import { openMount, rootIdOfCap } from './open-mount.ts';
-import { hashPassword } from './seal/password.ts';
-import { DavServer, type Principal } from './webdav/dav-server.ts';
 import { LockTable } from './webdav/locks.ts';
 
 export interface App extends AsyncDisposable {
@@ -59,13 +57,11 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
   }
 }
 
-/** A new, empty directory on the grid that `config` names; returns its write cap. */
+/** A new, empty directory on the grid that `config` names, or in the embedded store; returns its write cap. */
 export async function createRootCap(config: Config, parts: AppParts): Promise<string> {
   const closers = new Closers();
   try {
-    return await openNode(config, requireNode(config), config.nodeSocketPath, parts, closers).makeDirectory(
-      new Map(),
-    );
+    return await (await openGrid(config, parts, closers)).grid.makeDirectory(new Map());
   } finally {
     await closers.close();
   }

@@ -1,9 +1,10 @@
 // Who comes in, and to what: everybody or one account to one root, or many accounts to what the accounts file says.
+
+import { AccountViews, type AccountViewsParts } from './account-views.ts';
 import type { Account, Principal } from './accounts/account.ts';
 import { OWN_ROOT } from './accounts/accounts-file.ts';
 import { type AccountMap, AccountsSource } from './accounts/accounts-source.ts';
 import { Logins } from './accounts/logins.ts';
-import { AccountViews, type AccountViewsParts } from './account-views.ts';
 import type { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import type { AccountsPlace } from './config-accounts.ts';
@@ -23,8 +24,7 @@ export async function openRoot(config: Config, rootCap: string, parts: RootParts
   const { mounts, log, clock } = parts;
   const { tree, sync, syncStateOf } = await mounts.open(rootCap);
   const server = new DavServer({ ...parts, tree, syncStateOf });
-  const logins =
-    config.account && (await Logins.create(await soleAccount(config.account), { clock, log }));
+  const logins = config.account && (await Logins.create(await soleAccount(config.account), { clock, log }));
   return {
     authenticate: logins && ((authorization, address) => logins.authenticate({ authorization, address })),
     handle: (request, response, principal) => server.handle(request, response, principal),

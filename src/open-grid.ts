@@ -58,18 +58,8 @@ export function requireRootCap({ rootCap }: OpenedGrid): string {
   return rootCap;
 }
 
-/** Throws `bad-config` where no node is named. */
-export function requireNode(config: Config): string {
-  if (config.nodeUrl === undefined) {
-    throw new FsError('bad-config', 'create-root needs a Tahoe node', {
-      hint: 'give --node-url URL or --tahoe-dir DIR',
-    });
-  }
-  return config.nodeUrl;
-}
-
 /** A node's grid, with what makes it fit to be asked by many. */
-export function openNode(
+function openNode(
   config: Config,
   nodeUrl: string,
   socketPath: string | undefined,

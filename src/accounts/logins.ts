@@ -5,19 +5,19 @@ import type { Clock } from '../base/clock.ts';
 import { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
 import { SingleFlight } from '../base/single-flight.ts';
-import { constantTimeEqual, sha256 } from '../seal/hash.ts';
+import { constantTimeEqual } from '../seal/hash.ts';
 import { hashPassword, isPassword, type PasswordHash } from '../seal/password.ts';
 import { randomBytes } from '../seal/random.ts';
 import type { Account, AppToken, Principal } from './account.ts';
 import { addressGroup } from './address.ts';
 import { Attempts } from './attempts.ts';
 import { parseBasic } from './basic.ts';
+import { hashOfToken, isToken } from './token.ts';
 import { Verified } from './verified.ts';
 
 // 32 MiB of memory each (seal/password.ts), hence two at once.
 const HASHES_AT_ONCE = 2;
 const LOGGED_NAME_MAX_CHARS = 64;
-const TOKEN = /^twd_[A-Za-z0-9_-]{43}$/;
 
 interface LoginParts {
   readonly clock: Clock;
@@ -119,10 +119,10 @@ export class Logins {
   }
 
   #byToken({ name, password }: Try): Proof | undefined {
-    if (!TOKEN.test(password)) {
+    if (!isToken(password)) {
       return undefined;
     }
-    const hash = sha256(password);
+    const hash = hashOfToken(password);
     const accounts = name === undefined ? this.#accounts.keys() : [name];
     for (const one of accounts) {
       const account = this.#present(one);
@@ -173,7 +173,7 @@ function principalBy(account: Account, token: AppToken | undefined): Principal {
 
 function parseBearer(authorization: string): Try | undefined {
   const token = /^bearer +(\S+) *$/i.exec(authorization)?.[1];
-  return token !== undefined && TOKEN.test(token) ? { name: undefined, password: token } : undefined;
+  return token !== undefined && isToken(token) ? { name: undefined, password: token } : undefined;
 }
 
 /** Percent-encoded: no name can look like another field or another line. */

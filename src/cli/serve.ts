@@ -31,6 +31,7 @@ export async function serve(config: Config, parts: ServeParts): Promise<number> 
   using end = new End(config.shutdownGraceMs, log, clock);
   using _heap = letSmallHeapGrow();
   const app = await parts.startApp(config, { log, clock });
+  using _reload = onHangUp(output.terminal === undefined ? () => app.reload() : end.stop, log);
   for (const address of app.addresses) {
     output.line(`listening on ${address}`);
   }
@@ -39,6 +40,21 @@ export async function serve(config: Config, parts: ServeParts): Promise<number> 
   // After a bug nothing new is begun: what waits is on stable storage, and goes on with the next process.
   await app.stop(GRACE_MS, exitCode === DONE ? config.shutdownGraceMs : 0, () => end.endSoon(exitCode));
   return exitCode;
+}
+
+/** A service is told so to read its settings again; a terminal that is closed takes the server with it. */
+function onHangUp(work: () => Promise<void>, log: Logger): Disposable {
+  const listener = (): void => {
+    work().catch((error: unknown) => {
+      log.error({ err: error }, 'the settings could not be read again');
+    });
+  };
+  process.on('SIGHUP', listener);
+  return {
+    [Symbol.dispose]: () => {
+      process.off('SIGHUP', listener);
+    },
+  };
 }
 
 /** Waits for signals and for bugs that nobody caught; from the first on the time runs. */
@@ -76,6 +92,9 @@ class End implements Disposable {
       process.off(event, listener);
     }
   }
+
+  /** As if it had been asked. */
+  readonly stop = async (): Promise<void> => this.#begin(DONE);
 
   /** Only closing is left, and that may hang with the grid. */
   endSoon(exitCode: number): void {

@@ -11,8 +11,7 @@ export function refuseNesting(source: Place, child: Child, target: Place): void 
   const replaced =
     target.child?.kind === 'directory' ? target.parent.dirs.idOfChild(target.child) : undefined;
   const takesSourceAway = replaced !== undefined && source.parent.trail.has(replaced);
-  const isSamePlace =
-    source.parent.dir.dirId === target.parent.dir.dirId && source.name === target.name;
+  const isSamePlace = source.parent.dir.dirId === target.parent.dir.dirId && source.name === target.name;
   if (isIntoItself || takesSourceAway || isSamePlace) {
     throw new FsError('denied', 'source and target are the same, or one lies inside the other');
   }

@@ -215,12 +215,7 @@ export interface SourceRights {
  */
 export interface ReceivingTree extends Tree {
   /** As `copy`; the root of the source may be copied, too. */
-  copyFrom(
-    source: Tree,
-    from: TreePath,
-    to: TreePath,
-    options: CopyOptions & SourceRights,
-  ): Promise<Changed>;
+  copyFrom(source: Tree, from: TreePath, to: TreePath, options: CopyOptions & SourceRights): Promise<Changed>;
   /**
    * As `move`, by a copy that is safe before the source is removed. `conflict` where the source is no longer what was
    * copied. Whenever this rejects, the source stands whole; the copy may stand beside it, and then it is whole too.

@@ -10,7 +10,9 @@ import type {
   HandleOptions,
   OpenFile,
   PropertyValues,
+  ReceivingTree,
   Resource,
+  SourceRights,
   Space,
   Step,
   TransferOptions,
@@ -18,17 +20,12 @@ import type {
   WriteOptions,
 } from '../inode/tree.ts';
 
-export class LateTree implements Tree {
-  readonly #find: () => Tree;
+export class LateTree implements ReceivingTree {
+  readonly #find: () => ReceivingTree;
 
   /** `find` throws while there is none. */
-  constructor(find: () => Tree) {
+  constructor(find: () => ReceivingTree) {
     this.#find = find;
-  }
-
-  /** The tree as it is now. */
-  get inner(): Tree {
-    return this.#find();
   }
 
   async stat(path: TreePath, signal?: AbortSignal): Promise<Resource> {
@@ -83,7 +80,25 @@ export class LateTree implements Tree {
     return await this.#find().trace(path, signal);
   }
 
-  async space(signal?: AbortSignal): Promise<Space> {
-    return await this.#find().space(signal);
+  async space(signal?: AbortSignal, path?: TreePath): Promise<Space> {
+    return await this.#find().space(signal, path);
+  }
+
+  async copyFrom(
+    source: Tree,
+    from: TreePath,
+    to: TreePath,
+    options: CopyOptions & SourceRights,
+  ): Promise<Changed> {
+    return await this.#find().copyFrom(LateTree.found(source), from, to, options);
+  }
+
+  async moveFrom(source: Tree, from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
+    return await this.#find().moveFrom(LateTree.found(source), from, to, options);
+  }
+
+  /** What is to take in another tree has to know it as it is. */
+  static found(tree: Tree): Tree {
+    return tree instanceof LateTree ? tree.#find() : tree;
   }
 }

@@ -80,7 +80,7 @@ const door: AppDoor = {
       baseUrl: config.baseUrl,
       allowedHosts: config.allowedHosts,
       handle: async (request, response) => void response.end(await answer(request.url)),
-      sync,
+      syncOf: () => sync,
       log,
       clock,
     });
@@ -88,7 +88,12 @@ const door: AppDoor = {
       await front.stop(graceMs);
       await drain(sync, drainMs, { log, clock });
     };
-    return { addresses: front.addresses, stop, [Symbol.asyncDispose]: () => stop(0, 0) };
+    return {
+      addresses: front.addresses,
+      reload: async () => undefined,
+      stop,
+      [Symbol.asyncDispose]: () => stop(0, 0),
+    };
   },
   async createRootCap(): Promise<string> {
     const failure = failures[process.env['STAND_IN'] ?? ''];
