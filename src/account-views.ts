@@ -1,15 +1,18 @@
 // What each account sees, and by which of its tokens: a tree made of its mounts, and a WebDAV server over it. Made when
 // somebody asks first, and anew whenever the accounts change; requests that run keep what they began with.
-import type { Account, Principal } from './accounts/account.ts';
+import type { Account, AccountMount, Principal } from './accounts/account.ts';
 import { OWN_ROOT } from './accounts/accounts-file.ts';
 import type { AccountMap } from './accounts/accounts-source.ts';
 import { FsError } from './base/errors.ts';
-import { showPath } from './base/path.ts';
+import { isWithin, showPath } from './base/path.ts';
 import type { Tree } from './inode/tree.ts';
 import type { MountSet } from './mount-set.ts';
+import { rootIdOfCap } from './open-mount.ts';
 import type { SyncControl } from './sync/sync-control.ts';
 import { viewOf } from './views/mount-tree.ts';
+import { QuotaTree } from './views/quota-tree.ts';
 import { SubTree } from './views/sub-tree.ts';
+import type { Usage } from './views/usage.ts';
 import { UnderWay } from './webdav/changes.ts';
 import { DavServer, type DavServerOptions } from './webdav/dav-server.ts';
 
@@ -88,8 +91,36 @@ export class AccountViews {
       tree: this.#parts.mounts.treeOf(this.#capOf(mount.cap, name)),
       isReadOnly: isReadOnly || mount.isReadOnly,
     }));
-    const whole = viewOf(trees, { viewId: name, bornAtMs: this.#bornAtMs });
+    const seen = viewOf(trees, { viewId: name, bornAtMs: this.#bornAtMs });
+    const whole = account ? this.#limited(seen, account) : seen;
     return path.length === 0 ? whole : new SubTree(whole, path);
+  }
+
+  /** The files in all mounts that it may write count. */
+  #limited(tree: Tree, { name, quotaBytes, mounts, isReadOnly }: Account): Tree {
+    const counted = mounts
+      .filter((mount) => !mount.isReadOnly && !isReadOnly)
+      .map(({ path, cap }) => ({ path, cap: this.#capOf(cap, name) }))
+      .sort((a, b) => b.path.length - a.path.length);
+    if (!Number.isFinite(quotaBytes) || counted.length === 0) {
+      return tree;
+    }
+    const usageOf = (cap: string): Usage | undefined => this.#parts.mounts.get(cap)?.usage();
+    const caps = [...new Map(counted.map(({ cap }) => [rootIdOfCap(cap), cap])).values()];
+    return new QuotaTree(tree, {
+      limitBytes: quotaBytes,
+      usages: () => caps.flatMap((cap) => usageOf(cap) ?? []),
+      usageAt: (at) => {
+        const holder = mounts
+          .filter(({ path }) => isWithin(at, path))
+          .reduce<AccountMount | undefined>(
+            (best, mount) => (best && best.path.length >= mount.path.length ? best : mount),
+            undefined,
+          );
+        const mine = counted.find(({ path }) => holder && showPath(path) === showPath(holder.path));
+        return mine && usageOf(mine.cap);
+      },
+    });
   }
 
   #capOf(cap: string, name: string): string {

@@ -27,6 +27,7 @@ import { ThroughControl } from './sync/through-control.ts';
 import { TrashRecords } from './sync/trash-records.ts';
 import { isDirectoryCap, parseCap, readOnlyText, storageIndexOf } from './tahoe/caps.ts';
 import type { Grid } from './tahoe/grid.ts';
+import { Usage, type UsageParts } from './views/usage.ts';
 import { sealedWriteCaps, writersSecrets } from './writers-secrets.ts';
 
 /** What all mounts of a process have in common. */
@@ -54,6 +55,8 @@ export interface Mount {
   readonly sync: SyncControl;
   /** Undefined where changes are answered when the grid has them. */
   readonly syncStateOf: Syncing['stateOf'] | undefined;
+  /** What its files have in sum: counted from the first call on. */
+  usage(): Usage;
   /** Work of its own begins: what waits is brought to the grid, and commands are answered. */
   start(): Promise<void>;
   /** Ends that, and closes all. What was answered is safe. */
@@ -138,6 +141,8 @@ async function open(cap: string, parts: MountParts, closers: Closers): Promise<M
       trash: cacheRoot.writerKey && new TrashRecords(records),
       clock,
     });
+  let usage: Usage | undefined;
+  closers.add(async () => await usage?.stop());
   return {
     rootId: cacheRoot.rootId,
     cap,
@@ -146,6 +151,13 @@ async function open(cap: string, parts: MountParts, closers: Closers): Promise<M
     keeper,
     sync,
     syncStateOf: syncing?.stateOf,
+    usage: () => {
+      if (usage === undefined) {
+        usage = new Usage({ tree, clock, log, ...keptUsage(local) });
+        inBackground(usage.start(), log, 'the sizes of the files can not be added up');
+      }
+      return usage;
+    },
     start: async () => {
       keeper.start();
       inBackground(syncing?.start(), log, 'what an earlier run has left over could not be put away');
@@ -199,6 +211,18 @@ async function openFolder(
     inBackground(ballast.ensure(), log, 'the ballast can not be made');
   }
   return opened;
+}
+
+const USAGE_KEY = 'usage/bytes';
+
+/** The sum of the sizes outlives the process. */
+function keptUsage(local: MetaStore): Pick<UsageParts, 'load' | 'save'> {
+  return {
+    load: async () => (await local.get(USAGE_KEY))?.value as number | undefined,
+    save: async (bytes) => {
+      await local.commit([{ key: USAGE_KEY, value: bytes }]);
+    },
+  };
 }
 
 function checkedRoot(capText: string) {
