@@ -7,7 +7,7 @@ import { FsError } from './base/errors.ts';
 import { isWithin, showPath } from './base/path.ts';
 import type { Tree } from './inode/tree.ts';
 import type { MountSet } from './mount-set.ts';
-import { rootIdOfCap } from './open-mount.ts';
+import { isWriteCap, rootIdOfCap } from './open-mount.ts';
 import type { SyncControl } from './sync/sync-control.ts';
 import { viewOf } from './views/mount-tree.ts';
 import { QuotaTree } from './views/quota-tree.ts';
@@ -86,11 +86,12 @@ export class AccountViews {
   }
 
   #treeOf({ name, isReadOnly, path }: Principal, account: Account | undefined): Tree {
-    const trees = (account?.mounts ?? []).map((mount) => ({
-      path: mount.path,
-      tree: this.#parts.mounts.treeOf(this.#capOf(mount.cap, name)),
-      isReadOnly: isReadOnly || mount.isReadOnly,
-    }));
+    const trees = (account?.mounts ?? []).map((mount) => {
+      const cap = this.#capOf(mount.cap, name);
+      // The mount itself may be open by a write cap that another account has.
+      const mayOnlyRead = isReadOnly || mount.isReadOnly || !isWriteCap(cap);
+      return { path: mount.path, tree: this.#parts.mounts.treeOf(cap), isReadOnly: mayOnlyRead };
+    });
     const seen = viewOf(trees, { viewId: name, bornAtMs: this.#bornAtMs });
     const whole = account ? this.#limited(seen, account) : seen;
     return path.length === 0 ? whole : new SubTree(whole, path);
@@ -101,6 +102,7 @@ export class AccountViews {
     const counted = mounts
       .filter((mount) => !mount.isReadOnly && !isReadOnly)
       .map(({ path, cap }) => ({ path, cap: this.#capOf(cap, name) }))
+      .filter(({ cap }) => isWriteCap(cap))
       .sort((a, b) => b.path.length - a.path.length);
     if (!Number.isFinite(quotaBytes) || counted.length === 0) {
       return tree;

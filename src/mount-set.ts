@@ -24,6 +24,8 @@ interface Slot {
   failure: unknown;
   tries: number;
   isWanted: boolean;
+  /** What waits in it is being sent, without its usual rest. */
+  isHurried: boolean;
   /** The next try, or the next look whether it may go. */
   timer: Disposable | undefined;
 }
@@ -142,6 +144,7 @@ export class MountSet {
       failure: undefined,
       tries: 0,
       isWanted: true,
+      isHurried: false,
       timer: undefined,
     };
     this.#slots.set(rootId, slot);
@@ -203,6 +206,7 @@ export class MountSet {
         { root: slot.rootId, edits, parked },
         'nobody is to see this directory any more, and changes in it are not on the grid yet: it stays until they are',
       );
+      this.#hurry(slot);
       this.#later(slot, LEAVING_EVERY_MS, async () => {
         if (!slot.isWanted) {
           await this.#lookWhetherToGo(slot);
@@ -213,6 +217,29 @@ export class MountSet {
     await this.#close(slot);
     this.#slots.delete(slot.rootId);
     this.#left(slot.rootId);
+  }
+
+  /** Until all of it is on the grid, or somebody names it again. */
+  #hurry(slot: Slot): void {
+    const { mount } = slot;
+    if (mount === undefined || slot.isHurried) {
+      return;
+    }
+    slot.isHurried = true;
+    const send = async (): Promise<void> => {
+      for await (const { isDone } of mount.sync.flush([])) {
+        if (isDone || slot.isWanted || slot.mount !== mount) {
+          break;
+        }
+      }
+    };
+    send()
+      .catch((error: unknown) =>
+        this.#parts.log.debug({ err: error, root: slot.rootId }, 'a flush broke off'),
+      )
+      .finally(() => {
+        slot.isHurried = false;
+      });
   }
 
   #later(slot: Slot, delayMs: number, work: () => Promise<void>): void {
