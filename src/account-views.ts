@@ -31,6 +31,8 @@ export class AccountViews {
   #accounts: AccountMap = new Map();
   /** By account, rights and path. */
   #servers = new Map<string, DavServer>();
+  /** The same by the principal itself, which is one object as long as its credentials are known. */
+  #known = new WeakMap<Principal, DavServer>();
 
   constructor(parts: AccountViewsParts) {
     this.#parts = parts;
@@ -47,15 +49,21 @@ export class AccountViews {
   update(accounts: AccountMap): void {
     this.#accounts = accounts;
     this.#servers = new Map();
+    this.#known = new WeakMap();
   }
 
   serverOf(principal: Principal): DavServer {
+    const known = this.#known.get(principal);
+    if (known) {
+      return known;
+    }
     const key = JSON.stringify([principal.name, principal.isReadOnly, principal.path]);
     let server = this.#servers.get(key);
     if (server === undefined) {
       server = this.#make(principal);
       this.#servers.set(key, server);
     }
+    this.#known.set(principal, server);
     return server;
   }
 

@@ -26,7 +26,7 @@ export async function openRoot(config: Config, rootCap: string, parts: RootParts
   const server = new DavServer({ ...parts, tree, syncStateOf });
   const logins = config.account && (await Logins.create(await soleAccount(config.account), { clock, log }));
   return {
-    authenticate: logins && ((authorization, address) => logins.authenticate({ authorization, address })),
+    authenticate: logins && loginBy(logins),
     handle: (request, response, principal) => server.handle(request, response, principal),
     syncOf: () => sync,
     reload: async () => undefined,
@@ -69,7 +69,7 @@ export async function openAccounts(
   source.watch(take);
   closers.add(() => source.stop());
   return {
-    authenticate: (authorization, address) => logins.authenticate({ authorization, address }),
+    authenticate: loginBy(logins),
     handle: async (request, response, principal) => {
       if (principal === undefined) {
         throw new Error('internal: nobody comes in without an account');
@@ -79,6 +79,10 @@ export async function openAccounts(
     syncOf: (principal) => (principal ? views.syncOf(principal) : new Map()),
     reload: () => source.reload(),
   };
+}
+
+function loginBy(logins: Logins): NonNullable<Door['authenticate']> {
+  return (authorization, address, connection) => logins.authenticate({ authorization, address, connection });
 }
 
 function present(accounts: AccountMap): readonly Account[] {

@@ -84,11 +84,13 @@ export class Logins {
   async authenticate(asked: {
     readonly authorization: string | undefined;
     readonly address: string;
+    /** By which it came, where that is kept open. */
+    readonly connection?: object;
   }): Promise<Principal | undefined> {
     if (asked.authorization === undefined) {
       return undefined;
     }
-    const key = this.#verified.keyOf(asked.authorization);
+    const key = this.#verified.keyOf(asked.authorization, asked.connection);
     const known = this.#verified.get(key);
     if (known) {
       return known.principal;

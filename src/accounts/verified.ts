@@ -10,14 +10,25 @@ const ENTRIES_MAX = 256;
 export class Verified<V> {
   readonly #clock: Clock;
   readonly #key = randomBytes(32);
+  /** What came last by a connection, and its key. */
+  readonly #last = new WeakMap<object, { readonly authorization: string; readonly key: string }>();
   readonly #entries = new Map<string, { readonly value: V; readonly sinceMs: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  keyOf(authorization: string): string {
-    return hmac(this.#key, authorization).toString('base64');
+  /** `connection`: whoever sends the same header by it again is spared the HMAC, which is 4 us of 95 for a small GET. */
+  keyOf(authorization: string, connection?: object): string {
+    const last = connection && this.#last.get(connection);
+    if (last?.authorization === authorization) {
+      return last.key;
+    }
+    const key = hmac(this.#key, authorization).toString('base64');
+    if (connection) {
+      this.#last.set(connection, { authorization, key });
+    }
+    return key;
   }
 
   get(key: string): V | undefined {

@@ -24,6 +24,7 @@ import { belowBase, formatTarget, readTarget, type Target } from './target.ts';
 export type Authenticate<P> = (
   authorization: string | undefined,
   remoteAddress: string,
+  connection: object,
 ) => Promise<P | undefined>;
 
 /**
@@ -186,12 +187,14 @@ class Door<P> {
     const { authenticate } = this.#options;
     const { authorization } = request.headers;
     // Nobody behind the front has a use for it, so nobody can log it.
-    delete request.headers.authorization;
+    if (authorization !== undefined) {
+      request.headers.authorization = undefined; // not deleted: all later looks at the headers would be slower
+    }
     if (!authenticate) {
       return { principal: undefined };
     }
     try {
-      const principal = await authenticate(authorization, request.socket.remoteAddress ?? '');
+      const principal = await authenticate(authorization, request.socket.remoteAddress ?? '', request.socket);
       return principal === undefined
         ? refusal(401, 'a name and password are needed', CHALLENGE)
         : { principal };

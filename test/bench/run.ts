@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const COMPARISON: readonly string[] = ['read', 'propfind', 'write'];
+const COMPARISON: readonly string[] = ['read', 'propfind', 'write', 'accounts'];
 
 const asked = process.argv.slice(2);
 for (const name of asked.length > 0 ? asked : COMPARISON) {
