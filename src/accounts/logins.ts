@@ -114,7 +114,9 @@ export class Logins {
       });
     }
     if (!proof) {
-      this.#log.warn({ address, name: loggedName(tried.name ?? '') }, 'login failed');
+      // A name that is none of ours is not repeated: people type their password there.
+      const isKnown = tried.name !== undefined && this.#accounts.has(tried.name);
+      this.#log.warn({ address, ...(isKnown && { name: loggedName(tried.name ?? '') }) }, 'login failed');
       return undefined;
     }
     return proof.principal;
