@@ -206,8 +206,11 @@ export class LockTable {
   /** That of the innermost mount on the lock's way. */
   #homeOf({ steps }: LockRequest): Home {
     const [first, ...more] = this.#homes.values();
-    const top = more.length === 0 ? undefined : steps.findLast(({ placeId }) => this.#homes.has(placeId));
-    const home = more.length === 0 ? first : this.#homes.get(top?.placeId ?? '');
+    // A mount's top is known by its directory: its place is the view's that it is mounted in.
+    const found = steps
+      .map(({ placeId, dirId }) => this.#homes.get(dirId ?? placeId))
+      .findLast((home) => home !== undefined);
+    const home = more.length === 0 ? first : found;
     if (home) {
       return home;
     }
