@@ -132,6 +132,8 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
     tls: config.tls,
     baseUrl,
     allowedHosts: config.allowedHosts,
+    trustedProxies: config.trustedProxies,
+    userHeader: config.userHeader,
     log,
     clock,
   });

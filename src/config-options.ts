@@ -51,6 +51,8 @@ export type OptionName =
   | 'allow-insecure-auth'
   | 'no-auth'
   | 'allowed-host'
+  | 'trusted-proxy'
+  | 'user-header'
   | 'dir-cache-time'
   | 'net-timeout'
   | 'max-connections'
@@ -397,6 +399,21 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     value: 'NAME',
     group: ACCESS,
     about: 'without accounts: a further name that this server may be asked by; repeatable',
+    commands: serve,
+  },
+  'trusted-proxy': {
+    kind: 'list',
+    value: 'ADDRESS',
+    group: ACCESS,
+    about:
+      'reverse proxy that is believed when it says who the client is: an address, a network, or unix; repeatable',
+    commands: serve,
+  },
+  'user-header': {
+    kind: 'text',
+    value: 'NAME',
+    group: ACCESS,
+    about: 'header in which a trusted proxy names the account; then no password is asked for',
     commands: serve,
   },
   'dir-cache-time': {

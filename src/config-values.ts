@@ -196,3 +196,44 @@ export function parseAliasName(text: string): string {
   }
   return name;
 }
+
+/** An address, a network like `10.0.0.0/8`, or `unix`. */
+export function parseNetwork(text: string): string {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  const isNetwork =
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32));
+  if (text !== 'unix' && (family === 0 || !isNetwork || more.length > 0)) {
+    throw new BadValue('is no address, no network like 10.0.0.0/8, and not unix');
+  }
+  return text;
+}
+
+/** The name of a header that a proxy makes up, in lower case; none that says something else already. */
+export function parseUserHeader(text: string): string {
+  const name = text.toLowerCase();
+  if (!/^[a-z0-9-]{1,60}$/.test(name) || TAKEN_HEADERS.has(name) || name.startsWith('x-forwarded-')) {
+    throw new BadValue('can not be the header with the name of the account; one is like X-Remote-User');
+  }
+  return name;
+}
+
+const TAKEN_HEADERS: ReadonlySet<string> = new Set([
+  'authorization',
+  'connection',
+  'content-length',
+  'content-type',
+  'cookie',
+  'depth',
+  'destination',
+  'expect',
+  'forwarded',
+  'host',
+  'if',
+  'lock-token',
+  'origin',
+  'overwrite',
+  'range',
+  'timeout',
+  'transfer-encoding',
+]);

@@ -23,9 +23,11 @@ import {
   parseDelayMs,
   parseHost,
   parseKeepMs,
+  parseNetwork,
   parseRootId,
   parseSizeBytes,
   parseTimeMs,
+  parseUserHeader,
   parseUserName,
 } from './config-values.ts';
 import { checkStore, readWrites, type WriteSettings } from './config-writes.ts';
@@ -61,6 +63,10 @@ export interface Config extends WriteSettings {
   readonly accounts: AccountsPlace | undefined;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly allowedHosts: readonly string[];
+  /** Addresses, networks and `unix`: reverse proxies that are believed. */
+  readonly trustedProxies: readonly string[];
+  /** In lower case: the header in which they name the account. */
+  readonly userHeader: string | undefined;
   /** 0 = ask each time. */
   readonly dirCacheTimeMs: number;
   /** Infinity = none; so it is no delay for a timer. */
@@ -230,6 +236,8 @@ export function configOf(settings: Settings, node: NodeAddress | undefined): Con
     accounts: undefined,
     tls: readTls(settings),
     allowedHosts: settings.all('allowed-host', parseHost),
+    trustedProxies: settings.all('trusted-proxy', parseNetwork),
+    userHeader: settings.parsed('user-header', parseUserHeader, undefined),
     dirCacheTimeMs: settings.parsed('dir-cache-time', parseDelayMs, 10_000),
     netTimeoutMs: settings.parsed('net-timeout', parseTimeMs, 30_000),
     maxConnections: settings.parsed('max-connections', (text) => parseCount(text, 2, 1_000), 10),
@@ -243,6 +251,15 @@ export function configOf(settings: Settings, node: NodeAddress | undefined): Con
 /** Passwords and files must not be open to a network by oversight. */
 function checkExposure(config: Config, isNoAuth: boolean, isInsecureAllowed: boolean): void {
   const hasAccounts = config.account !== undefined || config.accounts !== undefined;
+  if (config.userHeader !== undefined && (config.trustedProxies.length === 0 || !hasAccounts)) {
+    throw new FsError(
+      'bad-config',
+      '--user-header is believed of trusted proxies only, and names an account',
+      {
+        hint: 'give --trusted-proxy ADDRESS and --accounts FILE',
+      },
+    );
+  }
   if (hasAccounts && isNoAuth) {
     const given = config.account ? '--user' : '--accounts';
     throw new FsError('bad-config', `--no-auth and ${given} contradict each other`);

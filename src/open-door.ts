@@ -5,6 +5,7 @@ import type { Account, Principal } from './accounts/account.ts';
 import { OWN_ROOT } from './accounts/accounts-file.ts';
 import { type AccountMap, AccountsSource } from './accounts/accounts-source.ts';
 import { Logins } from './accounts/logins.ts';
+import { FsError } from './base/errors.ts';
 import type { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import type { AccountsPlace } from './config-accounts.ts';
@@ -82,7 +83,16 @@ export async function openAccounts(
 }
 
 function loginBy(logins: Logins): NonNullable<Door['authenticate']> {
-  return (authorization, address, connection) => logins.authenticate({ authorization, address, connection });
+  return async (asker) => {
+    if (asker.user === undefined) {
+      return await logins.authenticate(asker);
+    }
+    const principal = logins.principalOf(asker.user);
+    if (principal === undefined) {
+      throw new FsError('denied', 'the one that the proxy vouches for has no account');
+    }
+    return principal;
+  };
 }
 
 function present(accounts: AccountMap): readonly Account[] {

@@ -1,5 +1,5 @@
-// Slows guessing, per address group and, more softly, per account. It never blocks for good, so nobody can lock an
-// owner out; and an address that logged in to an account before does not pay for what others fail at.
+// Slows guessing, per address group and, more softly, per account; an address that goes on is blocked for some minutes. An
+// address that logged in to an account before does not pay for what others fail at, so nobody can lock an owner out.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
@@ -11,6 +11,9 @@ const WAITING_PER_ADDRESS_MAX = 4;
 const FREE_FAILURES = 3;
 const DELAY_BASE_MS = 250;
 const DELAY_MAX_MS = 5_000;
+// By then it has taken more than a minute.
+const BLOCKING_FAILURES = 20;
+const BLOCKED_MS = 5 * 60_000;
 const FORGOTTEN_MS = 15 * 60_000;
 const RECORDS_MAX = 1_000;
 
@@ -47,10 +50,16 @@ export class Attempts {
     this.#clock = clock;
   }
 
-  /** Runs `check` when it is this try's turn. Throws `unavailable` when more wait than are let in. */
+  /**
+   * Runs `check` when it is this try's turn. Throws `unavailable` when more wait than are let in, `locked` where the
+   * address is blocked.
+   */
   async run(address: string, account: string, check: () => Promise<boolean>): Promise<void> {
     const pair = JSON.stringify([address, account]);
     const record = this.#touch(this.#addresses, address, newAddress, (old) => old.waiting === 0);
+    if (this.#isBlocked(record) && !this.#good.has(pair)) {
+      throw new FsError('locked', 'too many logins from this address failed', { op: 'authenticate' });
+    }
     const waitingMax = this.#good.has(pair) ? 2 * WAITING_MAX : WAITING_MAX;
     if (record.waiting >= WAITING_PER_ADDRESS_MAX || this.#waiting >= waitingMax) {
       throw new FsError('unavailable', 'too many logins wait to be checked', {
@@ -81,6 +90,10 @@ export class Attempts {
       record.waiting -= 1;
       this.#waiting -= 1;
     }
+  }
+
+  #isBlocked({ failures, lastFailureMs }: Failures): boolean {
+    return failures >= BLOCKING_FAILURES && this.#clock.monotonicMs() - lastFailureMs < BLOCKED_MS;
   }
 
   #accountDelayMs(account: string, pair: string): number {

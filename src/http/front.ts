@@ -5,9 +5,10 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
-import { FsError, hasCode } from '../base/errors.ts';
+import { FsError } from '../base/errors.ts';
 import type { ListenAddress } from '../base/listen-address.ts';
 import type { Logger } from '../base/log.ts';
+import { Admission, type Authenticate } from './admission.ts';
 import { checkFraming } from './framing.ts';
 import { type Authority, checkOrigin, createHostCheck, parseAuthority } from './host.ts';
 import { DEFAULT_LIMITS, HttpServer, type ServerLimits, type TlsMaterial } from './http-server.ts';
@@ -16,16 +17,6 @@ import { boundUnreadBody, isRefusal, type Refusal, refusal, refuse } from './ref
 import { createRoutes, type Routes, reservedPath } from './routes.ts';
 import type { SyncOf } from './status.ts';
 import { belowBase, formatTarget, readTarget, type Target } from './target.ts';
-
-/**
- * Who an Authorization header stands for; undefined = nobody, ask for credentials. `unavailable` = ask again later.
- * `remoteAddress` is empty for unix sockets.
- */
-export type Authenticate<P> = (
-  authorization: string | undefined,
-  remoteAddress: string,
-  connection: object,
-) => Promise<P | undefined>;
 
 /**
  * Answers a request whose `url` is below the base, canonical and safe to split. For PUT it sends `100 Continue`
@@ -47,6 +38,9 @@ export interface FrontOptions<P> {
   readonly allowedHosts: readonly string[];
   /** Absent = there are no accounts, everybody may come in. */
   readonly authenticate?: Authenticate<P> | undefined;
+  /** As TrustedProxyOptions says. */
+  readonly trustedProxies?: readonly string[];
+  readonly userHeader?: string | undefined;
   readonly handle: Handle<P>;
   /** What `/-/status` tells of; absent = there is no such page. */
   readonly syncOf?: SyncOf<P>;
@@ -61,8 +55,6 @@ export interface Front extends AsyncDisposable {
   /** Accepts no more, lets what runs end, and cuts what still runs after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
-
-const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="tahoe-webdav", charset="UTF-8"' };
 
 /**
  * Listens on every address, or on none: throws `unavailable` for one that is taken, `denied` for one that this user
@@ -124,11 +116,14 @@ class Door<P> {
   readonly base: readonly string[];
   readonly #options: FrontOptions<P>;
   readonly #isHostKnown: (host: string) => boolean;
+  readonly #admission: Admission<P>;
   readonly #routes: Routes<P>;
 
   constructor(options: FrontOptions<P>) {
     this.#options = options;
     this.#routes = createRoutes(options.syncOf);
+    const { trustedProxies: trusted = [], userHeader } = options;
+    this.#admission = new Admission(options.authenticate, { trusted, userHeader });
     this.base = options.baseUrl.split('/').filter((name) => name !== '');
     this.#isHostKnown = createHostCheck(options.listen, options.allowedHosts);
   }
@@ -161,7 +156,7 @@ class Door<P> {
       this.#refuse(request, response, no ?? refusal(404, 'nothing is served here'));
       return;
     }
-    const admitted = await this.#admit(request);
+    const admitted = await this.#admission.admit(request);
     if (isRefusal(admitted)) {
       this.#refuse(request, response, admitted);
     } else if (!response.destroyed) {
@@ -181,29 +176,6 @@ class Door<P> {
       return refusal(421, 'this server is not known by that name; it can be allowed with --allowed-host');
     }
     return checkOrigin(request.method ?? '', request.headers.origin, asked);
-  }
-
-  async #admit(request: IncomingMessage): Promise<{ readonly principal: P | undefined } | Refusal> {
-    const { authenticate } = this.#options;
-    const { authorization } = request.headers;
-    // Nobody behind the front has a use for it, so nobody can log it.
-    if (authorization !== undefined) {
-      request.headers.authorization = undefined; // not deleted: all later looks at the headers would be slower
-    }
-    if (!authenticate) {
-      return { principal: undefined };
-    }
-    try {
-      const principal = await authenticate(authorization, request.socket.remoteAddress ?? '', request.socket);
-      return principal === undefined
-        ? refusal(401, 'a name and password are needed', CHALLENGE)
-        : { principal };
-    } catch (error) {
-      if (hasCode(error, 'unavailable')) {
-        return refusal(503, 'too many logins at once', { 'Retry-After': '5' });
-      }
-      throw error;
-    }
   }
 
   async #handOn(

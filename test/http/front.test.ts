@@ -373,7 +373,7 @@ describe('startFront, accounts', () => {
   let port: number;
   before(async () => {
     front = await start({
-      authenticate: async (authorization, remoteAddress) => {
+      authenticate: async ({ authorization, address: remoteAddress }) => {
         assert.equal(remoteAddress, '127.0.0.1');
         if (authorization === 'Basic busy') {
           throw new FsError('unavailable', 'too many');
@@ -479,7 +479,7 @@ describe('startFront, /-/status', () => {
   });
 
   test('is for those who may come in, at the place where they do', async () => {
-    const authenticate = async (authorization: string | undefined): Promise<Person | undefined> =>
+    const authenticate = async ({ authorization }: { readonly authorization: string | undefined }): Promise<Person | undefined> =>
       authorization === 'Basic right' ? { name: 'alice' } : undefined;
     const sync = new MemorySync();
     const line = 'GET /-/status HTTP/1.1';
