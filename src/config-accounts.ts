@@ -96,10 +96,17 @@ async function targetOf(file: string): Promise<string> {
 /** Two commands that change one file at once would lose what one of them did. */
 async function lockOf(file: string, clock: Clock): Promise<AsyncDisposable> {
   const lock = `${file}.lock`;
+  const goOn = (): void => undefined;
   for (let waitedMs = 0; ; waitedMs += TRY_EVERY_MS) {
     try {
       await (await open(lock, 'wx', 0o600)).close();
-      return { [Symbol.asyncDispose]: () => unlink(lock) };
+      process.on('SIGINT', goOn).on('SIGTERM', goOn); // some milliseconds, or the lock would stay
+      return {
+        [Symbol.asyncDispose]: async () => {
+          process.off('SIGINT', goOn).off('SIGTERM', goOn);
+          await unlink(lock);
+        },
+      };
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') {
         throw error;

@@ -172,18 +172,14 @@ function mountOf(path: unknown, value: unknown, account: Where): AccountMount {
   return { path: at, cap: checkedCap(cap.trim(), own), isReadOnly: flagOf(keys, 'read-only', own) };
 }
 
+/** The cap of a directory, or what stands for one. */
+export function isMountCap(cap: string): boolean {
+  return cap === OWN_ROOT || isDirectoryCap(parseCap(cap));
+}
+
 function checkedCap(cap: string, where: Where): string {
-  if (cap === OWN_ROOT) {
+  if (isMountCap(cap)) {
     return cap;
-  }
-  try {
-    if (isDirectoryCap(parseCap(cap))) {
-      return cap;
-    }
-  } catch (error) {
-    if (!hasCode(error, 'bad-cap')) {
-      throw error;
-    }
   }
   throw where.wrong('is no cap of a directory', `it begins with URI:DIR2; or ${OWN_ROOT}`);
 }

@@ -73,7 +73,14 @@ describe('an accounts file', () => {
     ['a path with ..', `accounts: {a: {mounts: {/a/../b: '${CAP}'}}}`, /path that is none/],
     ['two mounts at one path', `accounts: {a: {mounts: {/b: '${CAP}', b/: '${CAP}'}}}`, /two mounts/],
     ['a password in clear', 'accounts: {a: {password: geheim}}', /password: is no hash/],
-    ...['ln=30,r=8,p=1', 'ln=19,r=8,p=1', 'ln=15,r=99,p=1', 'ln=15,r=8,p=99', 'ln=8,r=8,p=1', 'ln=15,r=8,p=0'].map(
+    ...[
+      'ln=30,r=8,p=1',
+      'ln=19,r=8,p=1',
+      'ln=15,r=99,p=1',
+      'ln=15,r=8,p=99',
+      'ln=8,r=8,p=1',
+      'ln=15,r=8,p=0',
+    ].map(
       (cost) =>
         [
           `a hash of the cost ${cost}`,
