@@ -133,7 +133,7 @@ function lineOf(text: string, where: string): string {
   const line = firstLine(text);
   if (line === undefined || !isMountCap(line)) {
     throw new FsError('bad-config', `${where} holds no cap of a directory`, {
-      hint: 'its first line is to be one: it begins with URI:DIR2',
+      hint: 'its first line is to be one, and nothing else',
     });
   }
   return line;

@@ -181,7 +181,7 @@ function checkedCap(cap: string, where: Where): string {
   if (isMountCap(cap)) {
     return cap;
   }
-  throw where.wrong('is no cap of a directory', `it begins with URI:DIR2; or ${OWN_ROOT}`);
+  throw where.wrong('is no cap of a directory', `the cap of a directory, or ${OWN_ROOT}`);
 }
 
 function tokenOf(value: unknown, where: Where): AppToken {

@@ -85,29 +85,32 @@ describe('user add', () => {
     assert.deepEqual([...user.parsed().keys()], ['alice', 'bob']);
   });
 
-  for (const name of [
-    '__proto__',
-    'constructor',
-    'null',
-    'true',
-    '007',
-    '- a',
-    'a: b'.replace(':', ';'),
-    '"',
-    '{x}',
-    '&a',
-    'ä@b c',
-    '#no',
-    '*',
-  ]) {
-    test(`has room for the name ${name}`, async () => {
+  test('has room for names that YAML, objects and shells know as something else', async () => {
+    const names = [
+      '__proto__',
+      'constructor',
+      'null',
+      'true',
+      '007',
+      '"',
+      '{x}',
+      '&a',
+      'ä@b c',
+      '#no',
+      '*',
+      '~',
+    ];
+    for (const name of names) {
       await user.add(name);
-      await user.add('zoe');
-      assert.deepEqual([...user.parsed().keys()], [name, 'zoe']);
-      const { code, stdout } = await user.run(['list', '--json']);
-      assert.deepEqual([code, JSON.parse(stdout.split('\n')[0] ?? '').name], [0, name]);
-    });
-  }
+    }
+    assert.deepEqual([...user.parsed().keys()], names);
+    const { stdout } = await user.run(['list', '--json']);
+    const listed = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).name);
+    assert.deepEqual(listed, names);
+  });
 
   test('takes a name in either form of its letters for the same', async () => {
     await user.add('a\u0308');
