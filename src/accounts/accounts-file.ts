@@ -181,7 +181,10 @@ function checkedCap(cap: string, where: Where): string {
   if (isMountCap(cap)) {
     return cap;
   }
-  throw where.wrong('is no cap of a directory', `the cap of a directory, or ${OWN_ROOT}`);
+  throw where.wrong(
+    'is no cap of a directory',
+    `caps of files and verify caps can not be mounted; ${OWN_ROOT} = what is served without accounts`,
+  );
 }
 
 function tokenOf(value: unknown, where: Where): AppToken {
