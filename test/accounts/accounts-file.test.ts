@@ -158,6 +158,12 @@ accounts:
     assert.equal(parse(text.toString()).get('alice')?.tokens.length, 0);
   });
 
+  test('writes the first after the last one on lines of its own', () => {
+    const text = new AccountsText('accounts: {}\n');
+    text.add('a', { password: undefined, mounts: [], isReadOnly: true, quota: undefined });
+    assert.equal(text.toString(), 'accounts:\n  a:\n    mounts: {}\n    read-only: true\n');
+  });
+
   test('finds a name in another form of its letters, and names of objects', () => {
     const text = new AccountsText('accounts:\n  "a\\u0308": {}\n');
     text.setLeaving('\u00e4');
