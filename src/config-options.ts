@@ -170,7 +170,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: DISK,
     about: 'where files are kept if no node is given',
     byDefault: 'below XDG_DATA_HOME',
-    commands: disk,
+    commands: [...disk, 'user add'],
   },
   'cache-dir': {
     kind: 'text',
@@ -335,7 +335,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: ACCESS,
     about:
       'what the account sees at a path: the cap in a file, `root` (what is served without accounts), or `new` (a new ' +
-      'directory); PATH:ro=FILE to read only; repeatable',
+      'directory); PATH:ro=FILE to read only; repeatable. Without it the cap of / is asked for',
     commands: ['user add'],
   },
   quota: {

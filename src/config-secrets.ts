@@ -3,8 +3,8 @@ import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FsError, systemCode } from './base/errors.ts';
 
-// A cap has some hundred bytes, a Tahoe aliases file rarely more than some kilobytes.
-const SECRET_FILE_MAX_BYTES = 256 * 1024;
+// A cap has some hundred bytes, an account about half a kilobyte, and there may be thousands of them.
+const SECRET_FILE_MAX_BYTES = 4 * 2 ** 20;
 
 export interface SecretFile {
   readonly text: string;
@@ -17,7 +17,7 @@ export async function readSecretFile(file: string, what: string): Promise<Secret
   try {
     await using handle = await open(file, 'r');
     const stat = await handle.stat();
-    const buffer = Buffer.alloc(SECRET_FILE_MAX_BYTES + 1);
+    const buffer = Buffer.allocUnsafe(SECRET_FILE_MAX_BYTES + 1);
     let length = 0;
     for (let got = -1; got !== 0 && length < buffer.length; length += got) {
       got = (await handle.read(buffer, length, buffer.length - length)).bytesRead;

@@ -1,17 +1,17 @@
 // The settings of the commands that change the accounts file: where it is, and what the account is to be. Secrets come
 // from files or the terminal, never from the command line.
 import { resolve } from 'node:path';
-import { OWN_ROOT } from './accounts/accounts-file.ts';
+import { isMountCap, OWN_ROOT } from './accounts/accounts-file.ts';
 import { FsError, hasCode } from './base/errors.ts';
-import { parsePath, type TreePath } from './base/path.ts';
+import { parsePath, showPath, type TreePath } from './base/path.ts';
 import { type Config, configOf, type Loaded } from './config.ts';
-import { type AccountsPlace, findAccounts } from './config-accounts.ts';
+import { type AccountsPlace, findAccounts, openAccountsFile } from './config-accounts.ts';
 import type { UserCommandName } from './config-commands.ts';
 import { openSecretFile } from './config-passphrase.ts';
 import { readNode } from './config-root.ts';
 import { firstLine } from './config-secrets.ts';
-import { type ConfigSources, Settings } from './config-settings.ts';
-import { BadValue, parseSizeBytes } from './config-values.ts';
+import { type ConfigSources, parseSetting, Settings } from './config-settings.ts';
+import { BadValue, parseFlag, parseSizeBytes } from './config-values.ts';
 
 /** What an account is to see, as far as the command line says it. */
 export interface MountWish {
@@ -22,15 +22,16 @@ export interface MountWish {
   readonly isNew: boolean;
 }
 
+/** A place that can be written; what is read of a file that is not there yet is empty. */
+export type WritableAccounts = AccountsPlace & { readonly write: NonNullable<AccountsPlace['write']> };
+
 export interface UserTaskConfig {
-  readonly place: AccountsPlace;
+  readonly place: WritableAccounts;
   readonly mounts: readonly MountWish[];
   readonly isReadOnly: boolean;
   /** As it was written. */
   readonly quota: string | undefined;
   readonly password: () => Promise<string>;
-  /** False: the terminal would have to be asked, and there is none. */
-  readonly hasPassword: boolean;
   readonly label: string;
   readonly path: TreePath;
   readonly isJson: boolean;
@@ -46,33 +47,49 @@ export async function loadUserConfig(
   sources: ConfigSources,
 ): Promise<Loaded & { readonly task: UserTaskConfig }> {
   const settings = await Settings.load(command, flags, sources);
-  const place = await findAccounts(settings);
-  if (place?.write === undefined) {
+  const found = await findAccounts(settings);
+  if (found?.write === undefined) {
     throw new FsError('bad-config', 'which accounts file is meant is not said', {
       hint: 'give --accounts FILE; one that is not there yet is made',
     });
   }
+  const { file, write } = found;
+  const read = async (): Promise<string> => {
+    const { text, isExposed } = await openAccountsFile(settings, file);
+    settings.warnIfExposed(file, 'caps', isExposed);
+    return text;
+  };
   const node = command === 'user add' ? await readNode(settings) : undefined;
   const config: Config = Object.freeze(configOf(settings, node));
   settings.parsed('quota', parseSizeBytes, 0);
   const task: UserTaskConfig = {
-    place,
+    place: { file, read, write },
     mounts: command === 'user add' ? readMounts(settings) : [],
-    isReadOnly: settings.flag('read-only'),
+    isReadOnly: isToBeReadOnly(settings),
     quota: settings.find('quota')?.texts[0],
     password: () => readPassword(settings),
-    hasPassword: settings.find('password-file') !== undefined || sources.askSecret !== undefined,
     label: settings.find('label')?.texts[0] ?? '',
     path: settings.parsed('path', pathOf, []),
     isJson: settings.flag('json'),
-    readSecret: async (file) => (await openSecretFile(settings, resolve(file), 'the accounts')).text,
+    readSecret: async (secret) => (await openSecretFile(settings, resolve(secret), 'the accounts')).text,
   };
   return { config, warnings: settings.warnings, task };
+}
+
+/** Of the command line alone: elsewhere the option is the server's, which may serve everything to be read only. */
+function isToBeReadOnly(settings: Settings): boolean {
+  const given = settings.layers[0]?.get('read-only');
+  return given !== undefined && parseSetting(given, parseFlag);
 }
 
 /** Without --mount the account's root is asked for. */
 function readMounts(settings: Settings): readonly MountWish[] {
   const given = settings.all('mount', (text) => mountOf(settings, text));
+  const paths = given.map(({ path }) => showPath(path));
+  const double = paths.find((path, index) => paths.indexOf(path) < index);
+  if (double !== undefined) {
+    throw new FsError('bad-config', `--mount is given twice for ${double}`);
+  }
   return given.length > 0
     ? given
     : [{ path: [], isReadOnly: false, isNew: false, cap: () => askForCap(settings) }];
@@ -114,9 +131,9 @@ async function askForCap(settings: Settings): Promise<string> {
 
 function lineOf(text: string, where: string): string {
   const line = firstLine(text);
-  if (line === undefined) {
-    throw new FsError('bad-config', `${where} holds no cap`, {
-      hint: 'its first line is to be the cap of a directory',
+  if (line === undefined || !isMountCap(line)) {
+    throw new FsError('bad-config', `${where} holds no cap of a directory`, {
+      hint: 'its first line is to be one, and nothing else',
     });
   }
   return line;

@@ -12,7 +12,7 @@
 //       leaving: true                                  removed, see Account
 //       tokens:
 //         - {id: k3f7, label: phone, hash: BASE64, read-only: true, path: /photos, created: 2026-01-02T03:04:05Z}
-import { type Document, parseDocument, type YAMLError } from 'yaml';
+import { type Document, isMap, isScalar, parseDocument, type YAMLError } from 'yaml';
 import { FsError, hasCode } from '../base/errors.ts';
 import { parsePath, showPath, type TreePath } from '../base/path.ts';
 import { sizeBytesOf } from '../base/size-text.ts';
@@ -44,6 +44,7 @@ export function parseAccounts(text: string, file: string): ReadonlyMap<string, A
     return new Map();
   }
   const top = keysOf(whole, new Where(file), ['accounts']);
+  refuseReadNumbers(document, file);
   const accounts = new Map<string, Account>();
   for (const [key, value] of top.get('accounts') ? keysOf(top.get('accounts'), new Where(file)) : []) {
     const name = checkedName(key, file);
@@ -62,6 +63,18 @@ function contentOf(document: Document, file: string): unknown {
     throw new FsError('bad-config', `${file} refers to a part of itself (& and *), which is not taken`, {
       cause: error,
     });
+  }
+}
+
+/** A name of digits stays a name: YAML would read 007 as 7, and 1e3 as 1000. */
+function refuseReadNumbers(document: Document, file: string): void {
+  const accounts = document.get('accounts');
+  for (const { key } of isMap(accounts) ? accounts.items : []) {
+    if (isScalar(key) && typeof key.value === 'number' && key.source !== String(key.value)) {
+      throw new FsError('bad-config', `${file} names an account by a number`, {
+        hint: 'put the name in quotes, like "007":',
+      });
+    }
   }
 }
 
@@ -112,13 +125,17 @@ function accountOf(name: string, value: unknown, where: Where): Account {
     throw where.at('tokens').wrong('is no list');
   }
   const quota = keys.get('quota');
+  const made = tokens.map((token) => tokenOf(token, where.at('tokens')));
+  if (new Set(made.map(({ id }) => id)).size < made.length) {
+    throw where.at('tokens').wrong('two tokens of one id');
+  }
   return {
     name,
     password: passwordOf(keys.get('password'), where),
     isReadOnly: flagOf(keys, 'read-only', where),
     quotaBytes: quota === undefined ? Number.POSITIVE_INFINITY : quotaOf(quota, where),
     mounts: found,
-    tokens: tokens.map((token) => tokenOf(token, where.at('tokens'))),
+    tokens: made,
     isLeaving: flagOf(keys, 'leaving', where),
   };
 }
@@ -155,27 +172,26 @@ function mountOf(path: unknown, value: unknown, account: Where): AccountMount {
   return { path: at, cap: checkedCap(cap.trim(), own), isReadOnly: flagOf(keys, 'read-only', own) };
 }
 
+/** The cap of a directory, or what stands for one. */
+export function isMountCap(cap: string): boolean {
+  return cap === OWN_ROOT || isDirectoryCap(parseCap(cap));
+}
+
 function checkedCap(cap: string, where: Where): string {
-  if (cap === OWN_ROOT) {
+  if (isMountCap(cap)) {
     return cap;
   }
-  try {
-    if (isDirectoryCap(parseCap(cap))) {
-      return cap;
-    }
-  } catch (error) {
-    if (!hasCode(error, 'bad-cap')) {
-      throw error;
-    }
-  }
-  throw where.wrong('is no cap of a directory', `it begins with URI:DIR2; or ${OWN_ROOT}`);
+  throw where.wrong(
+    'is no cap of a directory',
+    `caps of files and verify caps can not be mounted; ${OWN_ROOT} = what is served without accounts`,
+  );
 }
 
 function tokenOf(value: unknown, where: Where): AppToken {
   const keys = keysOf(value, where, TOKEN_KEYS);
   const [id, label, hash, created] = ['id', 'label', 'hash', 'created'].map((key) => keys.get(key));
   const bytes = typeof hash === 'string' ? Buffer.from(hash, 'base64') : undefined;
-  if (typeof id !== 'string' || bytes?.length !== HASH_BYTES) {
+  if (typeof id !== 'string' || id === '' || bytes?.length !== HASH_BYTES) {
     throw where.wrong('a token lacks its id or its hash', 'make tokens by tahoe-webdav user token add NAME');
   }
   return {

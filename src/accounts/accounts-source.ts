@@ -1,8 +1,9 @@
 // The accounts of a running server: read from their file, and again whenever it changes. A file that can't be used is told
-// once and changes nothing: whoever could log in still can, and nobody else.
+// once and changes nothing: whoever could log in still can, and nobody else. A change counts once the file stands still:
+// an editor may empty it before it writes, and that is not meant.
 import { stat } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
-import { FsError } from '../base/errors.ts';
+import { hasCode, systemCode } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
 import { hashPassword } from '../seal/password.ts';
@@ -17,19 +18,27 @@ export interface AccountsSourceParts {
   readonly file: string;
   /** Its text, opened where it is sealed. */
   readonly read: () => Promise<string>;
-  /** Replaces it, sealed as it was; undefined where it can't be written. */
+  /** Replaces it, sealed as it was; undefined where it is not ours to write. */
   readonly write: ((change: (text: string) => string) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** A change is seen after so long at most. */
+/** A change is seen after so long at most, ... */
 const LOOK_EVERY_MS = 2_000;
+/** ... and counts when the file has been the same for so long. */
+const STILL_MS = 500;
+/** A version that could not be taken may have failed for another reason than what stands in it. */
+const AGAIN_AFTER_MS = 30_000;
 
 export class AccountsSource {
   readonly #parts: AccountsSourceParts;
   #accounts: AccountMap = new Map();
+  /** The version that counts. */
   #mark: string | undefined;
+  /** The version that was seen last. */
+  #seen: string | undefined;
+  #failed: { readonly mark: string; readonly atMs: number } | undefined;
   #complaint: string | undefined;
   #changed: (accounts: AccountMap) => Promise<void> = async () => undefined;
   #timer: Disposable | undefined;
@@ -44,6 +53,7 @@ export class AccountsSource {
   static async open(parts: AccountsSourceParts): Promise<AccountsSource> {
     const source = new AccountsSource(parts);
     source.#mark = await markOf(parts.file);
+    source.#seen = source.#mark;
     source.#accounts = await accountsOf(await parts.read(), parts.file);
     const silent = [...source.#accounts.values()].filter(
       ({ password, tokens, isLeaving }) => password === undefined && tokens.length === 0 && !isLeaving,
@@ -64,7 +74,7 @@ export class AccountsSource {
   /** From now on `changed` is told of every new version, one after the other. */
   watch(changed: (accounts: AccountMap) => Promise<void>): void {
     this.#changed = changed;
-    this.#lookLater();
+    this.#lookLater(LOOK_EVERY_MS);
   }
 
   async stop(): Promise<void> {
@@ -73,55 +83,85 @@ export class AccountsSource {
     using _turn = await this.#turn.take();
   }
 
-  /** Looks now. */
+  /** Takes the file as it is now. */
   async reload(): Promise<void> {
-    await this.#look(true);
+    using _turn = await this.#turn.take();
+    if (!this.#isStopped) {
+      await this.#take(await markOf(this.#parts.file));
+    }
   }
 
-  /** Takes removed accounts out of the file, as far as they are still marked so there. */
+  /** Takes removed accounts out of the file, as far as they are still marked so there, and it can be written. */
   async drop(names: readonly string[]): Promise<void> {
     const { file, write, log } = this.#parts;
     if (names.length === 0) {
       return;
     }
-    if (write === undefined) {
-      log.info({ accounts: names }, 'these removed accounts can be taken out of the accounts file now');
+    let gone: readonly string[] = [];
+    try {
+      await write?.((text) => {
+        const now = parseAccounts(text, file);
+        gone = names.filter((name) => now.get(name)?.isLeaving === true);
+        const edited = new AccountsText(text);
+        for (const name of gone) {
+          edited.remove(name);
+        }
+        return gone.length === 0 ? text : edited.toString();
+      });
+    } catch (error) {
+      if (!hasCode(error, 'denied', 'unavailable', 'bad-config')) {
+        throw error;
+      }
+      log.warn(
+        { accounts: names, err: error },
+        'removed accounts could not be taken out of the accounts file',
+      );
       return;
     }
-    await write((text) => {
-      const now = parseAccounts(text, file);
-      const edited = new AccountsText(text);
-      const gone = names.filter((name) => now.get(name)?.isLeaving === true);
-      for (const name of gone) {
-        edited.remove(name);
-      }
-      return gone.length === 0 ? text : edited.toString();
-    });
-    log.info(
-      { accounts: names },
-      'nothing of these removed accounts waits any more: they are out of the file',
-    );
+    if (write === undefined) {
+      log.info({ accounts: names }, 'these removed accounts can be taken out of the accounts file now');
+    } else if (gone.length > 0) {
+      log.info(
+        { accounts: gone },
+        'nothing of these removed accounts waits any more: they are out of the file',
+      );
+    }
   }
 
-  #lookLater(): void {
+  #lookLater(delayMs: number): void {
     if (!this.#isStopped) {
-      this.#timer = this.#parts.clock.after(LOOK_EVERY_MS, () => {
-        void this.#look(false).finally(() => this.#lookLater());
+      this.#timer = this.#parts.clock.after(delayMs, () => {
+        void this.#look().then((nextMs) => this.#lookLater(nextMs));
       });
     }
   }
 
-  async #look(isAsked: boolean): Promise<void> {
+  /** Gives the time until the next look. */
+  async #look(): Promise<number> {
     using _turn = await this.#turn.take();
     if (this.#isStopped) {
-      return;
+      return LOOK_EVERY_MS;
     }
-    const { file, read, log } = this.#parts;
+    const mark = await markOf(this.#parts.file);
+    if (mark !== this.#seen) {
+      this.#seen = mark;
+      return STILL_MS;
+    }
+    if (mark !== this.#mark && !this.#hasJustFailed(mark)) {
+      await this.#take(mark);
+    }
+    return LOOK_EVERY_MS;
+  }
+
+  #hasJustFailed(mark: string): boolean {
+    const failed = this.#failed;
+    return failed?.mark === mark && this.#parts.clock.monotonicMs() - failed.atMs < AGAIN_AFTER_MS;
+  }
+
+  /** Never throws. */
+  async #take(mark: string): Promise<void> {
+    const { file, read, log, clock } = this.#parts;
     try {
-      const mark = await markOf(file);
-      if (mark === this.#mark && !isAsked && this.#complaint === undefined) {
-        return;
-      }
       const accounts = await accountsOf(await read(), file);
       await this.#changed(accounts);
       this.#accounts = accounts;
@@ -134,7 +174,9 @@ export class AccountsSource {
         log.error({ err: error }, 'the accounts file can not be used now: the accounts stay as they were');
       }
       this.#complaint = complaint;
+      this.#failed = { mark, atMs: clock.monotonicMs() };
     }
+    this.#seen = mark;
   }
 }
 
@@ -158,12 +200,12 @@ export async function accountsOf(text: string, file: string): Promise<AccountMap
   return accounts;
 }
 
-/** Another one once the file was changed or replaced. */
+/** Another one once the file was changed or replaced, or is away. */
 async function markOf(file: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = await stat(file);
     return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
   } catch (error) {
-    throw new FsError('bad-config', `there is no ${file} for the accounts`, { cause: error });
+    return systemCode(error) ?? 'unreadable'; // reading it says what is wrong
   }
 }

@@ -102,6 +102,9 @@ export class AccountsText {
   #accounts(): YAMLMap {
     const accounts = this.#document.get('accounts');
     if (isMap(accounts)) {
+      if (accounts.items.length === 0) {
+        accounts.flow = false; // `{}` was left by the last one that went: the next begins a line
+      }
       return accounts;
     }
     const made = this.#document.createNode(new Map()) as YAMLMap;

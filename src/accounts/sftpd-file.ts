@@ -1,7 +1,7 @@
 // The accounts file of Tahoe's own SFTP front end (docs/frontends/FTP-and-SFTP.rst): a line for each account,
 // `NAME PASSWORD CAP` in older versions, `NAME KEY-TYPE KEY [COMMENT] CAP` for those who log in with a key. Names and caps
 // are taken, and the passwords; a key opens nothing here.
-import { FsError, hasCode } from '../base/errors.ts';
+import { FsError } from '../base/errors.ts';
 import { isDirectoryCap, parseCap } from '../tahoe/caps.ts';
 import { checkedName } from './accounts-file.ts';
 
@@ -27,7 +27,7 @@ export function parseSftpdFile(text: string, file: string): readonly SftpdAccoun
     const [name, second = '', ...rest] = words;
     const cap = rest.at(-1) ?? '';
     const isKey = KEY_TYPE.test(second);
-    if (!isDirectory(cap) || (isKey ? rest.length < 2 : rest.length !== 1)) {
+    if (!isDirectoryCap(parseCap(cap)) || (isKey ? rest.length < 2 : rest.length !== 1)) {
       throw new FsError('bad-config', `${where} is none of an accounts file of Tahoe's SFTP front end`, {
         hint: 'NAME PASSWORD CAP, or NAME KEY-TYPE KEY CAP, with the cap of a directory',
       });
@@ -45,15 +45,4 @@ function linesOf(
     .map((line, index) => ({ number: index + 1, line: line.trim() }))
     .filter(({ line }) => line !== '' && !line.startsWith('#'))
     .map(({ number, line }) => ({ number, words: line.split(/\s+/) }));
-}
-
-function isDirectory(cap: string): boolean {
-  try {
-    return isDirectoryCap(parseCap(cap));
-  } catch (error) {
-    if (hasCode(error, 'bad-cap')) {
-      return false;
-    }
-    throw error;
-  }
 }

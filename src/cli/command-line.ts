@@ -172,6 +172,7 @@ function unknownCommand(what: string, word: string | undefined, known: readonly 
   });
 }
 
+const MOST = { paths: 'one path, not', files: 'one file, not', ids: undefined, names: undefined } as const;
 const NEEDED = { paths: 'a path', ids: 'an id', files: 'a file', names: 'a name' } as const;
 
 function checkCount(command: CommandName, args: readonly string[]): void {
@@ -182,7 +183,8 @@ function checkCount(command: CommandName, args: readonly string[]): void {
       'bad-config',
       maxArguments === 0
         ? `${command} takes options only, no argument${shown(surplus)}`
-        : `${command} takes ${takes === 'files' ? 'one file' : 'one path'}, not ${args.length}`,
+        : `${command} takes ${MOST[takes] ?? 'fewer arguments than'} ${args.length}`,
+      takes === 'names' ? { hint: `tahoe-webdav ${command} ${usage}` } : {},
     );
   }
   if (args.length < minArguments) {

@@ -49,7 +49,13 @@ import { status } from './status.ts';
 import type { SyncTask } from './sync-task.ts';
 import { trashList, trashPurge, trashRestore } from './trash.ts';
 import { unpin } from './unpin.ts';
-import { type UserTask, userAdd, userImport, userList, userPasswd, userRemove, userToken } from './user.ts';
+import { userAdd } from './user-add.ts';
+import { userImport } from './user-import.ts';
+import { userList } from './user-list.ts';
+import { userPasswd } from './user-passwd.ts';
+import { userRemove } from './user-remove.ts';
+import type { UserTask } from './user-task.ts';
+import { userToken } from './user-token.ts';
 import { warmup } from './warmup.ts';
 
 const cacheCommands = {
@@ -183,7 +189,20 @@ class Run {
     const { config, warnings, task } = await loadUserConfig(command, flags, sources);
     const parts = this.#parts(config, warnings);
     const makeRoot = async (): Promise<string> => (await this.#door()).createRootCap(config, parts);
-    return userCommands[command]({ ...task, args, makeRoot, output: this.#output, clock: parts.clock });
+    const told = warnings.length;
+    try {
+      return await userCommands[command]({
+        ...task,
+        args,
+        makeRoot,
+        output: this.#output,
+        clock: parts.clock,
+      });
+    } finally {
+      for (const warning of warnings.slice(told)) {
+        parts.log.warn(warning); // of files that were read meanwhile
+      }
+    }
   }
 
   async #recoveryKit(

@@ -73,15 +73,31 @@ describe('an accounts file', () => {
     ['a path with ..', `accounts: {a: {mounts: {/a/../b: '${CAP}'}}}`, /path that is none/],
     ['two mounts at one path', `accounts: {a: {mounts: {/b: '${CAP}', b/: '${CAP}'}}}`, /two mounts/],
     ['a password in clear', 'accounts: {a: {password: geheim}}', /password: is no hash/],
-    [
-      'a hash that takes gigabytes',
-      `accounts: {a: {password: '$scrypt$ln=30,r=8,p=1$${HASH}$${HASH}'}}`,
-      /no hash/,
-    ],
+    ...[
+      'ln=30,r=8,p=1',
+      'ln=19,r=8,p=1',
+      'ln=15,r=99,p=1',
+      'ln=15,r=8,p=99',
+      'ln=8,r=8,p=1',
+      'ln=15,r=8,p=0',
+    ].map(
+      (cost) =>
+        [
+          `a hash of the cost ${cost}`,
+          `accounts: {a: {password: '$scrypt$${cost}$${HASH}$${HASH}'}}`,
+          /no hash/,
+        ] as const,
+    ),
     ['a quota that is none', 'accounts: {a: {quota: lots}}', /quota: is no size/],
     ['a flag that is none', 'accounts: {a: {read-only: maybe}}', /read-only: is neither/],
     ['a token without a hash', 'accounts: {a: {tokens: [{id: x}]}}', /tokens: a token lacks/],
     ['an alias that multiplies', 'a: &a [x]\naccounts: *a', /refers to a part of itself/],
+    ['a name that YAML reads as another number', 'accounts: {007: {}}', /by a number/],
+    [
+      'two tokens of one id',
+      `accounts: {a: {tokens: [{id: x, hash: '${HASH}'}, {id: x, hash: '${HASH}'}]}}`,
+      /two tokens/,
+    ],
   ] as const) {
     test(`is refused with ${what}, and nothing of it is repeated`, () => {
       assert.throws(
@@ -140,6 +156,12 @@ accounts:
     text.remove('bob');
     assert.deepEqual([...parse(text.toString()).keys()], ['alice']);
     assert.equal(parse(text.toString()).get('alice')?.tokens.length, 0);
+  });
+
+  test('writes the first after the last one on lines of its own', () => {
+    const text = new AccountsText('accounts: {}\n');
+    text.add('a', { password: undefined, mounts: [], isReadOnly: true, quota: undefined });
+    assert.equal(text.toString(), 'accounts:\n  a:\n    mounts: {}\n    read-only: true\n');
   });
 
   test('finds a name in another form of its letters, and names of objects', () => {

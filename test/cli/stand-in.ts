@@ -16,7 +16,7 @@ import { MemorySync } from '../fakes/memory-sync.ts';
 
 // Of the form of a real one, and nobody's.
 export const NEW_CAP =
-  'URI:DIR2:cccccccccccccccccccccccccc:dddddddddddddddddddddddddddddddddddddddddddddddddddd';
+  'URI:DIR2:ccccccccccccccccccccccccca:ddddddddddddddddddddddddddddddddddddddddddddddddddda';
 
 const failures: Readonly<Record<string, () => Error>> = {
   unavailable: () =>
