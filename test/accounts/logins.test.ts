@@ -340,6 +340,25 @@ describe('tokens and changes', () => {
     assert.equal(logins.principalOf('alice'), undefined);
   });
 
+  test('blocks an address that goes on for some minutes, but not where it was in before', async () => {
+    const clock = manualClock();
+    const accounts = new Map([
+      ['ann', await account('ann', 'right')],
+      ['bert', await account('bert', 'right')],
+    ]);
+    const logins = await Logins.create(accounts, { clock, log: logLines().log, log2N: LOG2_N });
+    assert.ok(await logins.authenticate(from(basic('bert:right'))));
+    for (let guess = 0; guess < 20; guess += 1) {
+      assert.equal(await logins.authenticate(from(basic(`ann:${guess}`))), undefined);
+    }
+    await assert.rejects(logins.authenticate(from(basic('ann:right'))), { code: 'locked' });
+    assert.ok(await logins.authenticate(from(basic('bert:right'))), 'what is known already passes');
+    logins.update(new Map([...accounts, ['bert', await account('bert', 'new')]]));
+    assert.ok(await logins.authenticate(from(basic('bert:new'))), 'this address was in before');
+    clock.pass(5 * 60_000);
+    assert.ok(await logins.authenticate(from(basic('ann:right'))));
+  });
+
   test('guesses from many addresses slow strangers, not the address that was in before', async () => {
     const clock = manualClock();
     const logins = await Logins.create(new Map([['alice', await account('alice', 'p')]]), {

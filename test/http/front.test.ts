@@ -479,8 +479,11 @@ describe('startFront, /-/status', () => {
   });
 
   test('is for those who may come in, at the place where they do', async () => {
-    const authenticate = async ({ authorization }: { readonly authorization: string | undefined }): Promise<Person | undefined> =>
-      authorization === 'Basic right' ? { name: 'alice' } : undefined;
+    const authenticate = async ({
+      authorization,
+    }: {
+      readonly authorization: string | undefined;
+    }): Promise<Person | undefined> => (authorization === 'Basic right' ? { name: 'alice' } : undefined);
     const sync = new MemorySync();
     const line = 'GET /-/status HTTP/1.1';
     assert.equal((await statusOf(sync, line, { authenticate })).status, 401);

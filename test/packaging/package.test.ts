@@ -50,6 +50,8 @@ describe('the packed package', {
       'SECURITY.md',
       'config/tahoe-webdav.yaml',
       'config/tahoe-webdav.service',
+      'config/fail2ban/jail.conf',
+      'config/fail2ban/tahoe-webdav.conf',
       ...program,
       ...program.map((name) => name.replace(/\.(c?)js$/, '.d.$1ts')),
     ]);

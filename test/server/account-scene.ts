@@ -132,8 +132,13 @@ export class AccountScene implements AsyncDisposable {
     });
   }
 
+  /** What servers that were stopped have said on standard error. */
+  said = '';
+
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const { stderr } = this.server;
     const code = await this.server.kill(signal);
+    this.said += stderr();
     this.#server = undefined;
     return code;
   }
