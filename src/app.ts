@@ -14,10 +14,11 @@ import { MountSet, type MountSetParts } from './mount-set.ts';
 import { openAccounts, openRoot } from './open-door.ts';
 import { openGrid, requireRootCap } from './open-grid.ts';
 import { openMount, rootIdOfCap } from './open-mount.ts';
+import { openTls } from './open-tls.ts';
 import { LockTable } from './webdav/locks.ts';
 
 export interface App extends AsyncDisposable {
-  /** Reads again what may have changed since the start: accounts. */
+  /** Reads again what may have changed since the start: accounts, and the certificate. */
   reload(): Promise<void>;
   /** Where it listens, `http://127.0.0.1:8080/` each. */
   readonly addresses: readonly string[];
@@ -129,7 +130,7 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
   const front = await startFront<Principal>({
     ...door,
     listen: config.listen,
-    tls: config.tls,
+    tls: await openTls(config, parts, closers),
     baseUrl,
     allowedHosts: config.allowedHosts,
     trustedProxies: config.trustedProxies,
@@ -137,7 +138,10 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
     log,
     clock,
   });
-  return { front, mounts, reload: door.reload };
+  const reload = async (): Promise<void> => {
+    await Promise.all([door.reload(), front.reload()]);
+  };
+  return { front, mounts, reload };
 }
 
 function allowances(config: Config): Pick<MountSetParts, 'cacheAllowance' | 'dirtyAllowance'> {

@@ -47,6 +47,8 @@ export type OptionName =
   | 'into'
   | 'force'
   | 'cert'
+  | 'tls'
+  | 'min-tls-version'
   | 'key'
   | 'allow-insecure-auth'
   | 'no-auth'
@@ -382,6 +384,21 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     commands: serve,
   },
   key: { kind: 'text', value: 'FILE', group: ACCESS, about: 'its private key (PEM)', commands: serve },
+  tls: {
+    kind: 'text',
+    value: 'self-signed',
+    group: ACCESS,
+    about: 'speak TLS with a certificate that is made here and kept; its fingerprint is logged',
+    commands: serve,
+  },
+  'min-tls-version': {
+    kind: 'text',
+    value: 'VERSION',
+    group: ACCESS,
+    about: 'oldest version of TLS that is spoken: 1.2 or 1.3',
+    byDefault: '1.2',
+    commands: serve,
+  },
   'allow-insecure-auth': {
     kind: 'flag',
     group: ACCESS,

@@ -1,6 +1,7 @@
 // Options, environment and configuration file -> one frozen Config, complete and free of contradictions before anything
 // is started. The only reader of the environment.
 import { homedir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { FsError } from './base/errors.ts';
 import {
   isLocalOnly,
@@ -61,7 +62,15 @@ export interface Config extends WriteSettings {
   readonly account: { readonly name: string; readonly password: string } | undefined;
   /** Of many; undefined without an accounts file. */
   readonly accounts: AccountsPlace | undefined;
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly tls:
+    | {
+        readonly certFile: string;
+        readonly keyFile: string;
+        /** It is made where it is not there. */
+        readonly isSelfSigned: boolean;
+        readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+      }
+    | undefined;
   readonly allowedHosts: readonly string[];
   /** Addresses, networks and `unix`: reverse proxies that are believed. */
   readonly trustedProxies: readonly string[];
@@ -212,6 +221,8 @@ const GIB = 2 ** 30;
 
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 const LOG_FORMATS = ['text', 'json'] as const;
+const TLS_KINDS = ['self-signed'] as const;
+const TLS_VERSIONS = ['1.2', '1.3'] as const;
 
 /** All but what is secret. */
 export function configOf(settings: Settings, node: NodeAddress | undefined): Config {
@@ -272,7 +283,7 @@ function checkExposure(config: Config, isNoAuth: boolean, isInsecureAllowed: boo
   const line = `this works: tahoe-webdav serve ${addr} --user NAME --password-file FILE --cert FILE --key FILE`;
   if (!hasAccounts && !isNoAuth) {
     throw new FsError('bad-config', `${addr} is open to other machines, and there is no account`, {
-      hint: `${line} (or --allow-insecure-auth instead of --cert and --key, or only --no-auth)`,
+      hint: `${line} (or --tls self-signed or --allow-insecure-auth instead of --cert and --key, or only --no-auth)`,
     });
   }
   if (hasAccounts && !config.tls && !isInsecureAllowed) {
@@ -280,7 +291,7 @@ function checkExposure(config: Config, isNoAuth: boolean, isInsecureAllowed: boo
       'bad-config',
       `${addr} is open to other machines, and passwords would travel in clear`,
       {
-        hint: `${line} (or --allow-insecure-auth instead of --cert and --key)`,
+        hint: `${line} (or --tls self-signed or --allow-insecure-auth instead of --cert and --key)`,
       },
     );
   }
@@ -317,11 +328,22 @@ function readListen(settings: Settings): readonly ListenAddress[] {
 }
 
 function readTls(settings: Settings): Config['tls'] {
-  const [certFile, keyFile] = [settings.path('cert'), settings.path('key')];
-  if ((certFile === undefined) !== (keyFile === undefined)) {
+  const [cert, key] = [settings.path('cert'), settings.path('key')];
+  if ((cert === undefined) !== (key === undefined)) {
     throw new FsError('bad-config', '--cert and --key go together');
   }
-  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+  const how = settings.parsed('tls', (text) => parseChoice(text, TLS_KINDS), undefined);
+  if (how !== undefined && cert !== undefined) {
+    throw new FsError('bad-config', '--tls self-signed and --cert both say which certificate; give one');
+  }
+  const version = settings.parsed('min-tls-version', (text) => parseChoice(text, TLS_VERSIONS), '1.2');
+  const minVersion = version === '1.3' ? 'TLSv1.3' : 'TLSv1.2';
+  if (cert !== undefined && key !== undefined) {
+    return { certFile: cert, keyFile: key, isSelfSigned: false, minVersion };
+  }
+  const folder = join(settings.xdg('XDG_CONFIG_HOME', '.config'), 'tls');
+  const own = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+  return how === undefined ? undefined : { ...own, isSelfSigned: true, minVersion };
 }
 
 /** An amount, unlike a limit: 0 is none. */

@@ -1,22 +1,20 @@
 // The door: every request passes here before anything knows what it is about. It guards the form of the request, the
 // host and origin, who asks and how much; then it hands the request on with a URL that has one reading only.
 // No request can end the process, hang it, or make it allocate by what a header claims.
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createSecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
-import { FsError } from '../base/errors.ts';
 import type { ListenAddress } from '../base/listen-address.ts';
 import type { Logger } from '../base/log.ts';
 import { Admission, type Authenticate } from './admission.ts';
 import { checkFraming } from './framing.ts';
 import { type Authority, checkOrigin, createHostCheck, parseAuthority } from './host.ts';
-import { DEFAULT_LIMITS, HttpServer, type ServerLimits, type TlsMaterial } from './http-server.ts';
+import { DEFAULT_LIMITS, HttpServer, type ServerLimits } from './http-server.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { boundUnreadBody, isRefusal, type Refusal, refusal, refuse } from './refusal.ts';
 import { createRoutes, type Routes, reservedPath } from './routes.ts';
 import type { SyncOf } from './status.ts';
 import { belowBase, formatTarget, readTarget, type Target } from './target.ts';
+import { TlsFiles, type TlsOptions } from './tls.ts';
 
 /**
  * Answers a request whose `url` is below the base, canonical and safe to split. For PUT it sends `100 Continue`
@@ -31,7 +29,7 @@ export type Handle<P> = (
 export interface FrontOptions<P> {
   readonly listen: readonly ListenAddress[];
   /** PEM files; with them every TCP address speaks TLS only. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** '' or `/dav`, `/a/b`: names as they are, not encoded. */
   readonly baseUrl: string;
   /** Names, beside those listened on, under which this server may be asked where there are no accounts. */
@@ -52,6 +50,8 @@ export interface FrontOptions<P> {
 export interface Front extends AsyncDisposable {
   /** `http://127.0.0.1:8080/dav/` each, in the order of `listen`; a unix socket is `unix:/PATH`. */
   readonly addresses: readonly string[];
+  /** Reads the certificate again if it has changed. */
+  reload(): Promise<void>;
   /** Accepts no more, lets what runs end, and cuts what still runs after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -61,10 +61,11 @@ export interface Front extends AsyncDisposable {
  * may not have, `bad-config` for one that can't be and for TLS files that can't be used.
  */
 export async function startFront<P>(options: FrontOptions<P>): Promise<Front> {
-  const tls = options.tls ? await readTls(options.tls) : undefined;
+  const { log, clock } = options;
+  const files = options.tls && (await TlsFiles.open(options.tls, { log, clock }));
+  const tls = files?.material;
   const door = new Door(options);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { log, clock } = options;
   const { servers, origins }: Listeners = await openListeners(
     options.listen,
     tls ? 'https' : 'http',
@@ -75,7 +76,13 @@ export async function startFront<P>(options: FrontOptions<P>): Promise<Front> {
     },
   );
   const path = formatTarget(door.base, true, '');
+  files?.watch((material) => {
+    for (const server of servers) {
+      server.showCertificate(material);
+    }
+  });
   const stop = async (graceMs: number): Promise<void> => {
+    files?.stop();
     using _timer = clock.after(graceMs, () => {
       for (const server of servers) {
         server.cut();
@@ -85,31 +92,10 @@ export async function startFront<P>(options: FrontOptions<P>): Promise<Front> {
   };
   return {
     addresses: origins.map((origin) => (origin.startsWith('unix:') ? origin : `${origin}${path}`)),
+    reload: async () => await files?.reload(),
     stop,
     [Symbol.asyncDispose]: () => stop(0),
   };
-}
-
-async function readTls(files: { readonly certFile: string; readonly keyFile: string }): Promise<TlsMaterial> {
-  const read = (option: string, file: string): Promise<Buffer> =>
-    readFile(file).catch((error: unknown) => {
-      throw new FsError('bad-config', `can't read ${option} ${file}`, { cause: error });
-    });
-  const [cert, key] = [await read('--cert', files.certFile), await read('--key', files.keyFile)];
-  try {
-    createSecureContext({ cert, key });
-  } catch (error) {
-    throw unusablePair(files, error);
-  }
-  return { cert, key };
-}
-
-function unusablePair(
-  files: { readonly certFile: string; readonly keyFile: string },
-  cause: unknown,
-): FsError {
-  const message = `${files.certFile} and ${files.keyFile} are no certificate and its key in PEM form`;
-  return new FsError('bad-config', message, { cause });
 }
 
 class Door<P> {

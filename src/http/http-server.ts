@@ -1,12 +1,13 @@
 // One node:http or node:https server with every limit set: what it costs to be connected, to send slowly or to send
 // rubbish. What a well-formed request may ask is the front's business.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { TlsMaterial } from './tls.ts';
 
 export interface ServerLimits {
   /** Simultaneous connections of one listener; a desktop's WebDAV client holds fewer than 20. */
@@ -26,11 +27,6 @@ export const DEFAULT_LIMITS: ServerLimits = {
   keepAliveTimeoutMs: 75_000,
   headerMaxBytes: 16 * 1024,
 };
-
-export interface TlsMaterial {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
 
 export interface HttpServerOptions {
   readonly tls?: TlsMaterial | undefined;
@@ -57,6 +53,7 @@ const LAST_WORD_MS = 2_000;
 export class HttpServer {
   readonly server: Server;
   readonly #options: HttpServerOptions;
+  readonly #tlsServer: TlsServer | undefined;
   /** What runs on each connection, in the order in which it came; clients may send ahead. */
   readonly #exchanges = new Map<Socket, readonly Exchange[]>();
   /** Where requests come from: TLS sockets once their handshake is done, plain ones at once. */
@@ -80,14 +77,19 @@ export class HttpServer {
       keepAlive: true,
       noDelay: true,
     };
-    this.server = tls
-      ? createTlsServer({ ...common, ...tls, ALPNProtocols: ['http/1.1'], handshakeTimeout: 10_000 })
-      : createServer(common);
+    this.#tlsServer =
+      tls && createTlsServer({ ...common, ...tls, ALPNProtocols: ['http/1.1'], handshakeTimeout: 10_000 });
+    this.server = this.#tlsServer ?? createServer(common);
     this.server.timeout = limits.idleTimeoutMs;
     // Bytes are bounded; by number Node would drop the last headers and answer as if they had not come (2,000).
     this.server.maxHeadersCount = 0;
     this.server.maxConnections = limits.connections;
     this.#listen(tls !== undefined);
+  }
+
+  /** To those who connect from now on. */
+  showCertificate(material: TlsMaterial): void {
+    this.#tlsServer?.setSecureContext(material);
   }
 
   /** Stops accepting, lets running exchanges end, and resolves when the last connection is gone. */

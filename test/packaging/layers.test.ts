@@ -39,6 +39,8 @@ const FOLDERS = Object.keys(MAY_IMPORT);
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ['base'],
   'node:crypto': ['seal'],
+  pkijs: ['seal'],
+  asn1js: ['seal'],
   undici: ['tahoe'],
   keyv: ['meta'],
   '@keyv/sqlite': ['meta'],

@@ -1,0 +1,98 @@
+// A certificate that is replaced while the server runs.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect, type TLSSocket } from 'node:tls';
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { startServer } from './server-process.ts';
+
+function makePair(folder: string, name: string): { readonly cert: string; readonly key: string } {
+  const [cert, key] = [join(folder, `${name}.cert`), join(folder, `${name}.key`)];
+  const args = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30';
+  execFileSync('openssl', [...args.split(' '), '-subj', `/CN=${name}`, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  return { cert, key };
+}
+
+function open(url: string): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const { port } = new URL(url);
+    const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false }, () =>
+      resolve(socket),
+    );
+    socket.once('error', reject);
+  });
+}
+
+async function nameOf(url: string): Promise<string> {
+  const socket = await open(url);
+  const { CN } = socket.getPeerCertificate().subject;
+  socket.destroy();
+  return String(CN);
+}
+
+function askOn(socket: TLSSocket): Promise<string> {
+  return new Promise((resolve) => {
+    socket.once('data', (bytes: Buffer) => resolve(bytes.toString().split('\r\n')[0] ?? ''));
+    socket.write('GET /-/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  });
+}
+
+async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
+  for (let tries = 0; !(await isSo()); tries += 1) {
+    assert.ok(tries < 200, what);
+    await delay(100);
+  }
+}
+
+describe('a certificate', () => {
+  test('is shown when it was replaced, on a signal or by itself, and drops no connection', async () => {
+    await using folder = await temporaryFolder();
+    const [first, second, third] = ['first', 'second', 'third'].map((name) => makePair(folder.path, name));
+    assert.ok(first && second && third);
+    const [cert, key] = [folder.file('cert.pem'), folder.file('key.pem')];
+    const install = async (pair: typeof first): Promise<void> => {
+      await copyFile(pair.key, `${key}.new`);
+      await copyFile(pair.cert, `${cert}.new`);
+      await rename(`${key}.new`, key);
+      await rename(`${cert}.new`, cert);
+    };
+    await install(first);
+    await using server = await startServer({ args: ['--cert', cert, '--key', key] });
+    assert.equal(await nameOf(server.url), 'first');
+    const kept = await open(server.url);
+    assert.match(await askOn(kept), / 200 /);
+
+    await install(second);
+    await server.kill('SIGHUP');
+    await until(async () => (await nameOf(server.url)) === 'second', 'a signal is enough');
+    assert.match(await askOn(kept), / 200 /, 'who was connected still is');
+
+    await copyFile(third.cert, cert); // and not its key
+    await server.kill('SIGHUP');
+    await until(async () => server.stderr().includes('can not be used'), 'it is told');
+    assert.equal(await nameOf(server.url), 'second');
+    await server.kill('SIGHUP');
+    await delay(300);
+    assert.equal(server.stderr().split('can not be used').length, 2, 'and told once');
+    await copyFile(third.key, key);
+    await until(async () => (await nameOf(server.url)) === 'third', 'it is seen without a signal');
+    assert.match(await askOn(kept), / 200 /);
+    kept.destroy();
+    assert.match(server.stderr(), /expires soon|read again/);
+  });
+
+  test('locked by a passphrase is refused with what to do', async () => {
+    await using folder = await temporaryFolder();
+    const { cert, key } = makePair(folder.path, 'locked');
+    execFileSync('openssl', ['pkey', '-in', key, '-aes256', '-passout', 'pass:x', '-out', `${key}.locked`]);
+    await assert.rejects(
+      startServer({ args: ['--cert', cert, '--key', `${key}.locked`] }),
+      /locked by a passphrase/,
+    );
+  });
+});
