@@ -23,7 +23,10 @@ interface Slot {
   /** Why there is none. */
   failure: unknown;
   tries: number;
+  /** Somebody is to see it; else it stays only until all of it is on the grid. */
   isWanted: boolean;
+  /** It was told why it stays. */
+  isTold: boolean;
   /** What waits in it is being sent, without its usual rest. */
   isHurried: boolean;
   /** The next try, or the next look whether it may go. */
@@ -41,6 +44,8 @@ export class MountSet {
   readonly #turn = new Limiter(1);
   readonly #opening = new Limiter(OPEN_AT_ONCE);
   #left: (rootId: string) => void = () => undefined;
+  /** The part of the memory that each mount opened from now on may use. */
+  #memoryShare = 1;
   #isClosed = false;
 
   constructor(parts: MountSetParts) {
@@ -66,7 +71,7 @@ export class MountSet {
   async open(cap: string): Promise<Mount> {
     using _turn = await this.#turn.take();
     const slot = this.#slotOf(rootIdOfCap(cap), cap);
-    return await this.#open(slot, 1);
+    return await this.#open(slot);
   }
 
   /** From now on these are the mounts; caps of one directory are one. Resolves when each is open or has failed. */
@@ -76,22 +81,25 @@ export class MountSet {
     for (const [rootId, slot] of this.#slots) {
       slot.isWanted = wanted.has(rootId);
       if (!slot.isWanted) {
-        await this.#lookWhetherToGo(slot);
+        await this.#guarded(slot, () => this.#lookWhetherToGo(slot));
       }
     }
-    const memoryShare = 1 / Math.max(1, wanted.size);
+    this.#memoryShare = 1 / Math.max(1, wanted.size);
     await Promise.all(
       [...wanted].map(async ([rootId, cap]) => {
         using _place = await this.#opening.take();
         const slot = this.#slotOf(rootId, cap);
         slot.isWanted = true;
-        if (isWriteCap(cap) && !isWriteCap(slot.cap)) {
-          await this.#close(slot);
-        }
-        if (slot.mount === undefined) {
-          slot.cap = cap;
-          await this.#tryToOpen(slot, memoryShare);
-        }
+        slot.isTold = false;
+        await this.#guarded(slot, async () => {
+          if (isWriteCap(cap) && !isWriteCap(slot.cap)) {
+            await this.#close(slot);
+            slot.cap = cap; // never the other way: what waits goes to the grid by the write cap alone
+          }
+          if (slot.mount === undefined) {
+            await this.#tryToOpen(slot);
+          }
+        });
       }),
     );
   }
@@ -106,7 +114,7 @@ export class MountSet {
     const rootId = rootIdOfCap(cap);
     return new LateTree(() => {
       const slot = this.#slots.get(rootId);
-      if (slot?.mount === undefined) {
+      if (slot?.mount === undefined || !slot.isWanted) {
         throw new FsError('unavailable', 'this directory can not be served just now', {
           cause: slot?.failure,
         });
@@ -144,6 +152,7 @@ export class MountSet {
       failure: undefined,
       tries: 0,
       isWanted: true,
+      isTold: false,
       isHurried: false,
       timer: undefined,
     };
@@ -151,25 +160,27 @@ export class MountSet {
     return slot;
   }
 
-  async #open(slot: Slot, memoryShare: number): Promise<Mount> {
+  async #open(slot: Slot): Promise<Mount> {
     const { locks } = this.#parts;
-    const mount = await openMount(slot.cap, { ...this.#parts, memoryShare });
+    const mount = await openMount(slot.cap, { ...this.#parts, memoryShare: this.#memoryShare });
+    const topId = mount.tree.root.dirId;
     try {
-      await locks.attach(mount.tree.root.dirId, mount.shared);
+      await locks.attach(topId, mount.shared);
+      await mount.start();
     } catch (error) {
+      locks.detach(topId);
       await mount.close();
       throw error;
     }
     slot.mount = mount;
     slot.failure = undefined;
-    await mount.start();
     return mount;
   }
 
-  async #tryToOpen(slot: Slot, memoryShare: number): Promise<void> {
+  async #tryToOpen(slot: Slot): Promise<void> {
     const { log, clock } = this.#parts;
     try {
-      await this.#open(slot, memoryShare);
+      await this.#open(slot);
       slot.tries = 0;
     } catch (error) {
       if (slot.tries === 0) {
@@ -177,14 +188,18 @@ export class MountSet {
       }
       slot.failure = error;
       slot.tries += 1;
+      // Also where nobody is to see it any more: who knows what waits in it.
       this.#later(slot, backoffMs(RETRY, slot.tries, randomFraction()), async () => {
-        if (slot.isWanted && slot.mount === undefined) {
-          await this.#tryToOpen(slot, memoryShare);
+        if (slot.mount === undefined) {
+          await this.#tryToOpen(slot);
         }
       });
       return;
     }
     log.debug({ root: slot.rootId, atMs: clock.now() }, 'a mount was opened');
+    if (!slot.isWanted) {
+      this.#lookLater(slot);
+    }
   }
 
   async #close(slot: Slot): Promise<void> {
@@ -192,29 +207,28 @@ export class MountSet {
     const { mount } = slot;
     slot.mount = undefined;
     if (mount) {
-      await mount.close();
       this.#parts.locks.detach(mount.tree.root.dirId);
+      await mount.close();
     }
   }
 
-  /** Nobody names it any more: it goes when nothing in it waits for the grid. */
+  /** Nobody names it any more: it goes when nothing in it waits for the grid. One that is not open may hold anything. */
   async #lookWhetherToGo(slot: Slot): Promise<void> {
-    const status = await slot.mount?.sync.status();
-    if (status && !(status.isSynced && status.edits === 0)) {
-      const { edits, parked } = status;
-      this.#parts.log.info(
-        { root: slot.rootId, edits, parked },
-        'nobody is to see this directory any more, and changes in it are not on the grid yet: it stays until they are',
-      );
+    const { mount } = slot;
+    if (mount === undefined) {
+      return; // it is tried again
+    }
+    if (!(await this.#isOnGrid(slot, mount))) {
       this.#hurry(slot);
-      this.#later(slot, LEAVING_EVERY_MS, async () => {
-        if (!slot.isWanted) {
-          await this.#lookWhetherToGo(slot);
-        }
-      });
+      this.#lookLater(slot);
       return;
     }
     await this.#close(slot);
+    // A request that had begun before may have changed something until now.
+    if (!(await this.#isOnGrid(slot, mount))) {
+      await this.#tryToOpen(slot);
+      return;
+    }
     this.#slots.delete(slot.rootId);
     this.#left(slot.rootId);
   }
@@ -242,16 +256,54 @@ export class MountSet {
       });
   }
 
+  /** Whether it may go without a loss. Not where it can't be told. */
+  async #isOnGrid(slot: Slot, { sync }: Mount): Promise<boolean> {
+    const { log } = this.#parts;
+    const root = slot.rootId;
+    const stays =
+      'nobody is to see this directory any more, and changes in it are not on the grid yet: it stays until they are';
+    try {
+      const { edits, parked, isSynced } = await sync.status();
+      const isOnGrid = isSynced && edits === 0;
+      if (!isOnGrid && !slot.isTold) {
+        slot.isTold = true;
+        log.info({ root, edits, parked }, stays);
+      }
+      return isOnGrid;
+    } catch (error) {
+      log.warn(
+        { err: error, root },
+        'whether all of this directory is on the grid can not be told: it stays',
+      );
+      return false;
+    }
+  }
+
+  #lookLater(slot: Slot): void {
+    this.#later(slot, LEAVING_EVERY_MS, async () => {
+      if (!slot.isWanted) {
+        await this.#lookWhetherToGo(slot);
+      }
+    });
+  }
+
   #later(slot: Slot, delayMs: number, work: () => Promise<void>): void {
     if (this.#isClosed) {
       return;
     }
     slot.timer?.[Symbol.dispose]();
     slot.timer = this.#parts.clock.after(delayMs, () => {
-      this.#inTurn(work).catch((error: unknown) => {
-        this.#parts.log.error({ err: error, root: slot.rootId }, 'a mount could not be looked after');
-      });
+      void this.#guarded(slot, () => this.#inTurn(work));
     });
+  }
+
+  /** What goes wrong with one mount is no trouble for the others. */
+  async #guarded(slot: Slot, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#parts.log.error({ err: error, root: slot.rootId }, 'a mount could not be looked after');
+    }
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {

@@ -48,6 +48,7 @@ export class LockTable {
   /** A mount comes, with the locks that an earlier process left, each with the time it has left. */
   async attach(topId: string, store: MetaStore): Promise<void> {
     const home: Home = { store, stale: [] };
+    this.#homes.set(topId, home); // first, so that `detach` undoes also what fails halfway
     for await (const { value } of store.scan('lock/')) {
       const { expiresAtMs, ...lock } = value as LockRecord;
       // A clock that was set back meanwhile gives no lock more than it asked for.
@@ -61,7 +62,6 @@ export class LockTable {
       }
     }
     await commit(home, []);
-    this.#homes.set(topId, home);
   }
 
   /** A mount goes: its locks are forgotten here, and stay in its store. */

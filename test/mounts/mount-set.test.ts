@@ -4,94 +4,11 @@ import { writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
-import { SharedAllowance } from '../../src/base/shared-allowance.ts';
-import { loadServeConfig } from '../../src/config.ts';
 import type { Tree } from '../../src/inode/tree.ts';
-import { MountSet } from '../../src/mount-set.ts';
-import { parseCap, readOnlyText } from '../../src/tahoe/caps.ts';
-import { LockTable } from '../../src/webdav/locks.ts';
-import { type LogLine, logLines } from '../fakes/log-lines.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { WatchedGrid } from '../fakes/watched-grid.ts';
 import { at, dump, put } from '../inode/make-tree.ts';
-
-class Scene implements AsyncDisposable {
-  readonly grid: WatchedGrid;
-  readonly set: MountSet;
-  readonly locks: LockTable;
-  readonly lines: LogLine[];
-  readonly #close: () => Promise<void>;
-
-  static async make(flags: Record<string, string> = {}, grid = new WatchedGrid(systemClock)): Promise<Scene> {
-    const folder = await temporaryFolder();
-    await writeFile(folder.file('rootcap'), `${await grid.makeDirectory(new Map())}\n`, { mode: 0o600 });
-    return await Scene.in(folder.path, grid, flags, async () => await folder[Symbol.asyncDispose]());
-  }
-
-  static async in(
-    path: string,
-    grid: WatchedGrid,
-    flags: Record<string, string> = {},
-    after: () => Promise<void> = async () => undefined,
-  ): Promise<Scene> {
-    const given = {
-      'node-url': 'http://127.0.0.1:1',
-      'rootcap-file': `${path}/rootcap`,
-      'cache-dir': `${path}/cache`,
-      'write-back': '0',
-      ...flags,
-    };
-    const readStdin = async (): Promise<string> => '';
-    const { config } = await loadServeConfig(given, { env: {}, homeDir: path, readStdin });
-    const { log, lines } = logLines();
-    const locks = new LockTable(systemClock);
-    const set = new MountSet({
-      config,
-      grid,
-      nodeId: undefined,
-      locks,
-      cacheAllowance: new SharedAllowance(config.cacheMaxBytes),
-      dirtyAllowance: new SharedAllowance(config.maxDirtyBytes ?? Number.POSITIVE_INFINITY),
-      log,
-      clock: systemClock,
-    });
-    return new Scene(grid, set, locks, lines, async () => {
-      await set.close();
-      await after();
-    });
-  }
-
-  private constructor(
-    grid: WatchedGrid,
-    set: MountSet,
-    locks: LockTable,
-    lines: LogLine[],
-    close: () => Promise<void>,
-  ) {
-    this.grid = grid;
-    this.set = set;
-    this.locks = locks;
-    this.lines = lines;
-    this.#close = close;
-  }
-
-  async newRoot(): Promise<string> {
-    return await this.grid.makeDirectory(new Map());
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close();
-  }
-}
-
-const readCapOf = (cap: string): string => readOnlyText(parseCap(cap));
-
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; !isSo(); tries += 1) {
-    assert.ok(tries < 1_000, what);
-    await delay(10);
-  }
-}
+import { readCapOf, Scene, until } from './mount-scene.ts';
 
 async function refused(tree: Tree, code: string): Promise<void> {
   await assert.rejects(tree.stat([]), { code });
@@ -172,10 +89,7 @@ describe('MountSet', () => {
 
   test('loses nothing where a directory of one root is the top of another', async () => {
     await using scene = await Scene.make({ 'dir-cache-time': '0' });
-    const [outer, inner] = [await scene.newRoot(), await scene.newRoot()];
-    const link = { kind: 'directory', writeCap: inner, readCap: readCapOf(inner), metadata: {} } as const;
-    await scene.grid.setChildren(outer, new Map([['team', link]]), false);
-    await scene.set.update([outer, inner]);
+    const [outer, inner] = await scene.newNestedRoots();
     const [alices, bobs] = [scene.set.treeOf(outer), scene.set.treeOf(inner)];
     const numbers = Array.from({ length: 20 }, (_, number) => number);
     await Promise.all(
@@ -184,14 +98,7 @@ describe('MountSet', () => {
         put(bobs, `/b${number}`, `bob ${number}`),
       ]),
     );
-    const isSynced = async (): Promise<boolean> =>
-      (await Promise.all(scene.set.mounts.map(({ sync }) => sync.status()))).every(
-        (status) => status.isSynced,
-      );
-    for (let tries = 0; !(await isSynced()); tries += 1) {
-      assert.ok(tries < 500, 'all is on the grid');
-      await delay(20);
-    }
+    await scene.synced();
     const seen = await dump(bobs);
     assert.equal(Object.keys(seen).length, 40);
     assert.deepEqual(
