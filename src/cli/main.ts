@@ -36,7 +36,7 @@ import { discard } from './discard.ts';
 import { DONE, exitCodeOf } from './exit-codes.ts';
 import { flush } from './flush.ts';
 import { Interrupt } from './interrupt.ts';
-import { type CacheDoor, openControl, openSync } from './open-control.ts';
+import { type CacheDoor, openControl, openSyncs } from './open-control.ts';
 import { errorLine, isBug, type Output, systemOutput } from './output.ts';
 import { pin } from './pin.ts';
 import { asker } from './question.ts';
@@ -80,6 +80,9 @@ const syncCommands = {
   'trash restore': trashRestore,
   'trash purge': trashPurge,
 } satisfies Record<SyncCommandName, (task: SyncTask) => Promise<number>>;
+
+/** Asked without a path they go over every root that is served. */
+const FOR_ALL: readonly SyncCommandName[] = ['status', 'flush'];
 
 const userCommands = {
   'user add': userAdd,
@@ -256,17 +259,28 @@ class Run {
     const parts = this.#parts(config, warnings);
     using interrupt = new Interrupt(parts.clock);
     const { signal } = interrupt;
-    const { rootId } = task;
-    return await syncCommands[command]({
-      ...task,
-      sync: await openSync({ config, rootId, parts, signal, door: this.#door }, command),
-      paths,
-      ids,
-      output: this.#output,
-      clock: parts.clock,
-      signal,
-      ask: asker({ input: process.stdin, output: process.stderr }, signal),
-    });
+    const { rootId, isJson, isWatching } = task;
+    // Whether the machine may be switched off is asked of all roots; a path is one root's.
+    const isForAll = FOR_ALL.includes(command) && paths.length === 0 && !isWatching;
+    const opened = await openSyncs({ config, rootId, parts, signal, door: this.#door }, command, isForAll);
+    const codes: number[] = [];
+    for (const { rootId: root, sync } of opened) {
+      if (opened.length > 1 && !isJson) {
+        this.#output.line(`root ${root}`);
+      }
+      const code = await syncCommands[command]({
+        ...task,
+        sync,
+        paths,
+        ids,
+        output: opened.length > 1 && isJson ? withRoot(this.#output, root) : this.#output,
+        clock: parts.clock,
+        signal,
+        ask: asker({ input: process.stdin, output: process.stderr }, signal),
+      });
+      codes.push(code);
+    }
+    return Math.max(...codes);
   }
 
   #parts(config: Config, warnings: readonly string[]): AppParts {
@@ -277,6 +291,11 @@ class Run {
     }
     return { log, clock: systemClock };
   }
+}
+
+/** Of several roots each document says which one it is about. */
+function withRoot(output: Output, root: string): Output {
+  return { ...output, line: (text) => output.line(JSON.stringify({ root, ...JSON.parse(text) })) };
 }
 
 // A cap has some hundred bytes; a pipe may never end.

@@ -27,7 +27,8 @@ interface OpenControlOptions {
 /** `bad-config` where it can't be told which server is meant, `not-running` where nobody and nothing can be asked. */
 export async function openControl(options: OpenControlOptions): Promise<OpenedCache> {
   const { config, rootId, parts, signal, door } = options;
-  const { meant, running, isNamed } = await findServer(options);
+  const { meant: found, running, isNamed } = await findServers(options);
+  const meant = onlyOne(found, config);
   if (meant) {
     const client = new ControlClient(meant.socketPath, signal);
     return { control: new RemoteCache(client), close: async () => {} };
@@ -38,26 +39,45 @@ export async function openControl(options: OpenControlOptions): Promise<OpenedCa
   return await (await door()).openCache(config, parts);
 }
 
-/** As openControl; `command` is what needs the server: only it knows what is on its way. */
-export async function openSync(options: OpenControlOptions, command: string): Promise<SyncControl> {
+/** The changes of one root. */
+export interface OpenedSync {
+  readonly rootId: string;
+  readonly sync: SyncControl;
+}
+
+/**
+ * As openControl, where `isForAll` for every root that runs and could be meant; `command` is what needs the server: only it
+ * knows what is on its way.
+ */
+export async function openSyncs(
+  options: OpenControlOptions,
+  command: string,
+  isForAll: boolean,
+): Promise<readonly OpenedSync[]> {
   const { config, rootId, signal } = options;
-  const { meant, running } = await findServer(options);
-  if (!meant) {
+  const { meant, running } = await findServers(options);
+  if (!isForAll) {
+    onlyOne(meant, config);
+  }
+  if (meant.length === 0) {
     const which = rootId === '' ? 'no server' : `no server of root ${rootId}`;
     const what = `${which} runs on ${config.cacheDir}, and ${command} asks the running one`;
     throw notRunning(what, running, 'start it: tahoe-webdav serve');
   }
-  return new RemoteSync(new ControlClient(meant.socketPath, signal));
+  return meant.map((server) => ({
+    rootId: server.rootId,
+    sync: new RemoteSync(new ControlClient(server.socketPath, signal)),
+  }));
 }
 
 interface Found {
-  readonly meant: RunningServer | undefined;
+  readonly meant: readonly RunningServer[];
   readonly running: readonly RunningServer[];
   /** The settings say which root is meant. */
   readonly isNamed: boolean;
 }
 
-async function findServer({ config, rootId, door }: OpenControlOptions): Promise<Found> {
+async function findServers({ config, rootId, door }: OpenControlOptions): Promise<Found> {
   const named = config.rootCapText === undefined ? undefined : (await door()).namedRootId(config);
   if (named !== undefined && !named.startsWith(rootId)) {
     throw new FsError('bad-config', `the root that the settings name is ${named}, not ${rootId}`, {
@@ -66,12 +86,16 @@ async function findServer({ config, rootId, door }: OpenControlOptions): Promise
   }
   const running = await runningServers(config.cacheDir);
   const meant = running.filter((server) => server.rootId.startsWith(named ?? rootId));
+  return { meant, running, isNamed: named !== undefined };
+}
+
+function onlyOne(meant: readonly RunningServer[], { cacheDir }: Config): RunningServer | undefined {
   if (meant.length > 1) {
-    throw new FsError('bad-config', `${meant.length} servers run on ${config.cacheDir}`, {
+    throw new FsError('bad-config', `${meant.length} roots are served from ${cacheDir}`, {
       hint: `give one of --root ${meant.map((server) => server.rootId).join(', --root ')}`,
     });
   }
-  return { meant: meant[0], running, isNamed: named !== undefined };
+  return meant[0];
 }
 
 const IDLE_CACHE_HINT =

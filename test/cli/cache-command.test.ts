@@ -73,7 +73,7 @@ describe('commands of the cache', () => {
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(
       stderr,
-      new RegExp(`^tahoe-webdav: 2 servers run on .*--root ${FIRST}, --root ${SECOND}\n$`),
+      new RegExp(`^tahoe-webdav: 2 roots are served from .*--root ${FIRST}, --root ${SECOND}\n$`),
     );
     assert.equal((await command('cache stats --root a')).code, 2);
     assert.equal((await command('pin /b --root ab')).code, 0);

@@ -290,6 +290,30 @@ describe('rights', () => {
   });
 });
 
+describe('status and flush', () => {
+  test('tell of every root that is served', async () => {
+    await using scene = await AccountScene.make();
+    const ann = await scene.add('ann', ['/=new', '/team=new']);
+    await scene.start('--write-back', '10m');
+    await using client = scene.client(ann);
+    assert.equal((await scene.command('status')).code, 0);
+    assert.equal(await client.put('/team/x', 'x'.repeat(1_000)), 201);
+    const { code, stdout } = await scene.command('status');
+    assert.equal(code, 4);
+    assert.equal(stdout.match(/^root [a-z2-7]{26}$/gm)?.length, 2);
+    const json = (await scene.command('status', '--json')).stdout.trim().split('\n');
+    const reports = json.map((line) => JSON.parse(line) as { root: string; edits: number });
+    assert.equal(reports.length, 2);
+    assert.deepEqual(reports.map(({ edits }) => edits).sort(), [0, 1]);
+    const flushed = await scene.command('flush', '--wait');
+    assert.equal(flushed.code, 0, flushed.stdout);
+    assert.equal((await scene.command('status')).code, 0);
+    const root = reports.find(({ edits }) => edits === 1)?.root ?? '';
+    assert.equal((await scene.command('status', '/x', '--root', root)).code, 0);
+    assert.equal((await scene.command('status', '/x')).code, 2);
+  });
+});
+
 describe('a change of the accounts', () => {
   test('counts while the server runs, for those whom it is about', async () => {
     await using scene = await AccountScene.make();
