@@ -8,19 +8,16 @@ import type {
   Changed,
   ChangeOptions,
   CopyOptions,
-  DirectoryView,
   FileHandle,
   Guard,
   HandleOptions,
-  OpenFile,
-  PropertyValues,
   Resource,
   Space,
-  Step,
   TransferOptions,
   Tree,
   WriteOptions,
 } from '../inode/tree.ts';
+import { PassingTree } from './passing-tree.ts';
 import type { Usage } from './usage.ts';
 
 export interface Quota {
@@ -31,33 +28,18 @@ export interface Quota {
   readonly usageAt: (path: TreePath) => Usage | undefined;
 }
 
-export class QuotaTree implements Tree {
+export class QuotaTree extends PassingTree {
   readonly #tree: Tree;
   readonly #quota: Quota;
 
   constructor(tree: Tree, quota: Quota) {
+    super(() => tree);
     this.#tree = tree;
     this.#quota = quota;
   }
 
-  stat(path: TreePath, signal?: AbortSignal): Promise<Resource> {
-    return this.#tree.stat(path, signal);
-  }
-
-  list(path: TreePath, signal?: AbortSignal): Promise<DirectoryView> {
-    return this.#tree.list(path, signal);
-  }
-
-  open(path: TreePath, signal?: AbortSignal): Promise<OpenFile> {
-    return this.#tree.open(path, signal);
-  }
-
-  openAtHand(path: TreePath): OpenFile | undefined {
-    return this.#tree.openAtHand(path);
-  }
-
   /** What a handle writes is known when it is closed: it may pass the quota once, and nothing after it. */
-  async openHandle(path: TreePath, options: HandleOptions): Promise<FileHandle> {
+  override async openHandle(path: TreePath, options: HandleOptions): Promise<FileHandle> {
     if (options.access !== 'read') {
       const usage = this.#quota.usageAt(path);
       if (usage && this.#leftBytes() <= 0) {
@@ -68,7 +50,7 @@ export class QuotaTree implements Tree {
     return await this.#tree.openHandle(path, options);
   }
 
-  async write(path: TreePath, body: Readable, options: WriteOptions = {}): Promise<Changed> {
+  override async write(path: TreePath, body: Readable, options: WriteOptions = {}): Promise<Changed> {
     const usage = this.#quota.usageAt(path);
     if (usage === undefined) {
       return await this.#tree.write(path, body, options);
@@ -88,11 +70,7 @@ export class QuotaTree implements Tree {
     }
   }
 
-  makeDirectory(path: TreePath, options?: ChangeOptions): Promise<Changed> {
-    return this.#tree.makeDirectory(path, options);
-  }
-
-  async remove(path: TreePath, options: ChangeOptions = {}): Promise<void> {
+  override async remove(path: TreePath, options: ChangeOptions = {}): Promise<void> {
     let gone: Resource | undefined;
     const guard: Guard = (current) => {
       options.guard?.(current);
@@ -102,7 +80,7 @@ export class QuotaTree implements Tree {
     this.#left(path, gone);
   }
 
-  async move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
+  override async move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
     const [source, target] = [this.#quota.usageAt(from), this.#quota.usageAt(to)];
     const isAcross = source !== target;
     const bytes = isAcross ? await this.#sizeOf(from, options.signal) : 0;
@@ -115,24 +93,12 @@ export class QuotaTree implements Tree {
     });
   }
 
-  async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
+  override async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
     const bytes = options.isShallow ? 0 : await this.#sizeOf(from, options.signal);
     return await this.#taking(to, bytes, options, (guarded) => this.#tree.copy(from, to, guarded));
   }
 
-  setProperties(
-    path: TreePath,
-    decide: (current: Resource) => PropertyValues,
-    options?: ChangeOptions,
-  ): Promise<Resource> {
-    return this.#tree.setProperties(path, decide, options);
-  }
-
-  trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]> {
-    return this.#tree.trace(path, signal);
-  }
-
-  async space(signal?: AbortSignal, path?: TreePath): Promise<Space> {
+  override async space(signal?: AbortSignal, path?: TreePath): Promise<Space> {
     const space = await this.#tree.space(signal, path);
     if (path && this.#quota.usageAt(path) === undefined) {
       return space;
