@@ -58,6 +58,36 @@ describe('accounts on a real grid', { skip: realGridSkip() }, () => {
     await until(async () => (await namesOnGrid(grid, team)).length === 40, '40 entries on the grid');
   });
 
+  test('come to an end in a directory that is linked into itself, and move nothing into itself', async () => {
+    await using grid = await startRealGrid({ storages: 1, k: 1, happy: 1, n: 1 });
+    await using scene = await sceneOn(grid);
+    const ann = await scene.add('ann', ['/=new', '/team=new']);
+    const team = await scene.capFile('ann', '/team');
+    const bert = await scene.add('bert', [`/=${team}`]);
+    const cap = (await readFile(team, 'utf8')).trim();
+    const link = `${grid.url}/uri/${encodeURIComponent(cap)}/loop?t=uri`;
+    assert.ok((await fetch(link, { method: 'PUT', body: cap })).ok);
+    await scene.start('--dir-cache-time', '0');
+    await using a = scene.client(ann);
+    await using b = scene.client(bert);
+    assert.equal(await b.put('/file', 'x'), 201);
+    // Shown once: the same directory further down is empty.
+    assert.equal(await a.get('/team/loop/file'), undefined);
+    assert.ok([403, 409].includes(await b.put('/loop/new', 'x')));
+    for (const [client, path] of [
+      [a, '/'],
+      [b, '/'],
+    ] as const) {
+      const { status } = await client.send('PROPFIND', path, { headers: { Depth: 'infinity' } });
+      assert.equal(status, 207);
+    }
+    for (const method of ['MOVE', 'COPY'] as const) {
+      assert.ok([403, 409].includes(await b.transfer(method, '/loop/', '/loop/inside/')));
+    }
+    assert.equal(await b.remove('/loop/'), 204);
+    assert.equal(await a.get('/team/file'), 'x');
+  });
+
   test('lose what is taken away at the next request, and nothing else, under load', async () => {
     await using grid = await startRealGrid({ storages: 1, k: 1, happy: 1, n: 1 });
     await using scene = await sceneOn(grid);
