@@ -119,7 +119,11 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
   const { baseUrl, propfindMax } = config;
   const dav = { locks, baseUrl, propfindMax, log, clock };
   const door = await (config.accounts
-    ? openAccounts(config.accounts, { ...dav, mounts, ownRoot: opened.rootCap }, closers)
+    ? openAccounts(
+        config.accounts,
+        { ...dav, mounts, ownRoot: opened.rootCap, cacheDir: config.cacheDir },
+        closers,
+      )
     : openRoot(config, requireRootCap(opened), { ...dav, mounts }));
   if (config.nodeUrl === undefined) {
     log.warn(

@@ -10,7 +10,9 @@ import type { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import type { AccountsPlace } from './config-accounts.ts';
 import type { FrontOptions } from './http/front.ts';
+import { inBackground } from './in-background.ts';
 import { rootIdOfCap } from './open-mount.ts';
+import { warnOfOrphans } from './orphans.ts';
 import { hashPassword } from './seal/password.ts';
 import { DavServer } from './webdav/dav-server.ts';
 
@@ -19,6 +21,10 @@ export interface Door extends Pick<FrontOptions<Principal>, 'authenticate' | 'ha
 }
 
 type RootParts = Omit<AccountViewsParts, 'ownRoot'>;
+
+export interface AccountsParts extends AccountViewsParts {
+  readonly cacheDir: string;
+}
 
 /** One root, for everybody or for the account of --user. */
 export async function openRoot(config: Config, rootCap: string, parts: RootParts): Promise<Door> {
@@ -37,7 +43,7 @@ export async function openRoot(config: Config, rootCap: string, parts: RootParts
 /** Many accounts; whoever waits to be removed goes when nothing of it waits for the grid. */
 export async function openAccounts(
   place: AccountsPlace,
-  parts: AccountViewsParts,
+  parts: AccountsParts,
   closers: Closers,
 ): Promise<Door> {
   const { mounts, log, clock } = parts;
@@ -62,6 +68,11 @@ export async function openAccounts(
     await dropLeft(accounts);
   };
   await take(source.accounts);
+  inBackground(
+    warnOfOrphans(parts.cacheDir, mounts.rootIds, log),
+    log,
+    'the cache directory can not be looked through',
+  );
   mounts.onLeft(() => {
     dropLeft(source.accounts).catch((error: unknown) => {
       log.warn({ err: error }, 'a removed account could not be taken out of the accounts file');

@@ -1,7 +1,6 @@
 // Opens one root directory of the grid: its stores, its cache, its tree, and what brings its changes to the grid.
 import type { AppParts } from './app.ts';
-import { FsError, hasCode } from './base/errors.ts';
-import type { Logger } from './base/log.ts';
+import { FsError } from './base/errors.ts';
 import type { SharedAllowance } from './base/shared-allowance.ts';
 import { Ballast } from './cache/ballast.ts';
 import { BlockCache } from './cache/block-cache.ts';
@@ -11,6 +10,7 @@ import type { Config } from './config.ts';
 import { EditStore } from './edits/edit-store.ts';
 import { SealedRecords } from './edits/sealed-records.ts';
 import { startControl } from './http/control.ts';
+import { inBackground } from './in-background.ts';
 import type { CacheKeeper } from './inode/cache-keeper.ts';
 import { GridTree } from './inode/grid-tree.ts';
 import { ListingStore } from './inode/listing-store.ts';
@@ -233,12 +233,4 @@ function checkedRoot(capText: string) {
     });
   }
   return cap;
-}
-
-function inBackground(work: Promise<unknown> | undefined, log: Logger, failed: string): void {
-  work?.catch((error: unknown) => {
-    if (!hasCode(error, 'aborted')) {
-      log.warn({ err: error }, failed); // aborted: it was stopped, and goes on with the next process
-    }
-  });
 }

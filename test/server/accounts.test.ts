@@ -1,6 +1,6 @@
 // Several accounts on one server: none sees, changes or stops what is another's, and rights belong to the way that is gone.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AccountClient, AccountScene, type Login } from './account-scene.ts';
@@ -364,13 +364,30 @@ describe('a change of the accounts', () => {
     assert.equal(await next.get('/kept'), 'x'.repeat(100_000));
   });
 
+  test('made by hand while no server ran is told of where changes would be lost', async () => {
+    await using scene = await AccountScene.make();
+    const ann = await scene.add('ann', ['/=new']);
+    await scene.add('stays', ['/=root']);
+    const text = await readFile(scene.accountsFile, 'utf8');
+    await scene.start('--write-back', '10m');
+    const client = scene.client(ann);
+    assert.equal(await client.put('/kept', 'x'.repeat(10_000)), 201);
+    await client[Symbol.asyncDispose]();
+    await scene.stop('SIGKILL');
+    await writeFile(scene.accountsFile, text.replace(/ {2}ann:\n(?: {4}.*\n)*/, ''));
+    await scene.start();
+    await until(async () => scene.server.stderr().includes('no account names its directory'), 'it is told');
+    await writeFile(scene.accountsFile, text);
+    await using again = scene.client(ann);
+    await until(async () => (await again.status('GET', '/kept')) === 200, 'they go on');
+  });
+
   test('that can not be read changes nothing, and is told once', async () => {
     await using scene = await AccountScene.make();
     const ann = await scene.add('ann', ['/=new']);
     await scene.start();
     await using client = scene.client(ann);
     const text = await readFile(scene.accountsFile, 'utf8');
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(scene.accountsFile, 'accounts: [');
     await scene.server.kill('SIGHUP');
     await until(async () => scene.server.stderr().includes('can not be used now'), 'it is told');
