@@ -67,10 +67,11 @@ export class AccountViews {
     return server;
   }
 
-  /** By the paths of its mounts; those that can't be served just now are left out. */
-  syncOf({ name }: Principal): ReadonlyMap<string, SyncControl> {
+  /** By the paths of its mounts; those that can't be served just now are left out. Nothing for a part of what it sees. */
+  syncOf({ name, path: boundTo }: Principal): ReadonlyMap<string, SyncControl> {
     const found = new Map<string, SyncControl>();
-    for (const { path, cap } of this.#accounts.get(name)?.mounts ?? []) {
+    const mounts = boundTo.length === 0 ? this.#accounts.get(name)?.mounts : undefined;
+    for (const { path, cap } of mounts ?? []) {
       const mount = this.#parts.mounts.get(this.#capOf(cap, name));
       if (mount) {
         found.set(showPath(path), mount.sync);

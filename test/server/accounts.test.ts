@@ -252,6 +252,7 @@ describe('rights', () => {
       assert.deepEqual(await part.names('/'), ['/folder/']);
       assert.equal(await part.put('/folder/x', 'yes'), 201);
       assert.equal(await part.get('/outside'), undefined);
+      assert.deepEqual(JSON.parse((await part.send('GET', '/-/status')).body), { mounts: [] });
       assert.ok([403, 404, 409].includes(await part.put('/new', 'no')));
       assert.ok([403, 404, 409].includes(await part.transfer('MOVE', '/folder/x', '/out')));
       assert.ok([403, 404].includes(await part.transfer('COPY', '/outside', '/folder/in')));
