@@ -1,7 +1,6 @@
 // Options, environment and configuration file -> one frozen Config, complete and free of contradictions before anything
 // is started. The only reader of the environment.
 import { homedir, userInfo } from 'node:os';
-import { join } from 'node:path';
 import { FsError } from './base/errors.ts';
 import {
   isLocalOnly,
@@ -15,6 +14,7 @@ import type { CacheCommandName, SyncCommandName } from './config-commands.ts';
 import { credentialOf, openSecretFile } from './config-passphrase.ts';
 import { findRootCap, type RootPlace, readNode, readRootCap, readRootPlace } from './config-root.ts';
 import { type ConfigSources, parseSetting, Settings } from './config-settings.ts';
+import { readTls, type TlsSettings, warnOfKey } from './config-tls.ts';
 import {
   type NodeAddress,
   parseBaseUrl,
@@ -62,15 +62,7 @@ export interface Config extends WriteSettings {
   readonly account: { readonly name: string; readonly password: string } | undefined;
   /** Of many; undefined without an accounts file. */
   readonly accounts: AccountsPlace | undefined;
-  readonly tls:
-    | {
-        readonly certFile: string;
-        readonly keyFile: string;
-        /** It is made where it is not there. */
-        readonly isSelfSigned: boolean;
-        readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-      }
-    | undefined;
+  readonly tls: TlsSettings | undefined;
   readonly allowedHosts: readonly string[];
   /** Addresses, networks and `unix`: reverse proxies that are believed. */
   readonly trustedProxies: readonly string[];
@@ -120,6 +112,7 @@ export async function loadServeConfig(
   }
   const guarded = { ...open, account, accounts };
   checkExposure(guarded, settings.flag('no-auth'), settings.flag('allow-insecure-auth'));
+  await warnOfKey(settings, open.tls);
   if (accounts) {
     await warnOfAccounts(settings, accounts);
   }
@@ -221,8 +214,6 @@ const GIB = 2 ** 30;
 
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 const LOG_FORMATS = ['text', 'json'] as const;
-const TLS_KINDS = ['self-signed'] as const;
-const TLS_VERSIONS = ['1.2', '1.3'] as const;
 
 /** All but what is secret. */
 export function configOf(settings: Settings, node: NodeAddress | undefined): Config {
@@ -325,25 +316,6 @@ function readListen(settings: Settings): readonly ListenAddress[] {
     addresses.set(isAnyPort ? `any ${addresses.size}` : showListenAddress(address), address);
   }
   return [...addresses.values()];
-}
-
-function readTls(settings: Settings): Config['tls'] {
-  const [cert, key] = [settings.path('cert'), settings.path('key')];
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new FsError('bad-config', '--cert and --key go together');
-  }
-  const how = settings.parsed('tls', (text) => parseChoice(text, TLS_KINDS), undefined);
-  if (how !== undefined && cert !== undefined) {
-    throw new FsError('bad-config', '--tls self-signed and --cert both say which certificate; give one');
-  }
-  const version = settings.parsed('min-tls-version', (text) => parseChoice(text, TLS_VERSIONS), '1.2');
-  const minVersion = version === '1.3' ? 'TLSv1.3' : 'TLSv1.2';
-  if (cert !== undefined && key !== undefined) {
-    return { certFile: cert, keyFile: key, isSelfSigned: false, minVersion };
-  }
-  const folder = join(settings.xdg('XDG_CONFIG_HOME', '.config'), 'tls');
-  const own = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
-  return how === undefined ? undefined : { ...own, isSelfSigned: true, minVersion };
 }
 
 /** An amount, unlike a limit: 0 is none. */

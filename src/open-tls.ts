@@ -43,8 +43,9 @@ async function keepSelfSigned(
   { clock, log }: AppParts,
 ): Promise<CertificateFacts> {
   const facts = await factsOf(certFile);
-  const isKept = facts && facts.expiresAtMs - clock.now() > RENEW_BEFORE_MS && hosts.every(facts.covers);
-  if (isKept && (await textOf(keyFile)) !== undefined) {
+  // They are two files: a crash between them leaves halves of two pairs.
+  const isPair = facts?.fits((await textOf(keyFile)) ?? '') ?? false;
+  if (facts && isPair && facts.expiresAtMs - clock.now() > RENEW_BEFORE_MS && hosts.every(facts.covers)) {
     return facts;
   }
   const { makeSelfSigned } = await import('./seal/self-signed.ts');
@@ -53,7 +54,7 @@ async function keepSelfSigned(
   await writeSecretFile(keyFile, { text: made.key, passphrase: undefined });
   await writeSecretFile(certFile, { text: made.cert, passphrase: undefined });
   log.warn({ certFile, hosts }, 'made a new certificate: clients that trusted another one have to be told');
-  return (await factsOf(certFile)) ?? { fingerprint: '', expiresAtMs: 0, covers: () => false };
+  return (await factsOf(certFile)) ?? { fingerprint: '', expiresAtMs: 0, covers: () => false, fits: () => false };
 }
 
 /** What clients may call this server. */

@@ -50,6 +50,13 @@ const MAX_AHEAD = 128;
 // How long a client may take to read an answer after which nothing more is read from it.
 const LAST_WORD_MS = 2_000;
 
+// What OpenSSL makes of plain HTTP: it knows four methods, and takes others, PROPFIND among them, for an odd version.
+const PLAIN_HTTP: ReadonlySet<string | undefined> = new Set([
+  'ERR_SSL_HTTP_REQUEST',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+]);
+const PLAIN_HTTP_ANSWER = 'this port speaks TLS only: the URL begins with https://\n';
+
 export class HttpServer {
   readonly server: Server;
   readonly #options: HttpServerOptions;
@@ -206,6 +213,10 @@ export class HttpServer {
       return; // more of the same; the connection ends when its last word is read, or soon
     }
     this.#options.log.debug({ code: systemCode(error) }, 'connection with a malformed request, or broken');
+    if (this.#tlsServer && PLAIN_HTTP.has(systemCode(error))) {
+      this.#answerPlain(socket as Socket);
+      return;
+    }
     if (!socket.writable) {
       socket.destroy();
       return;
@@ -222,6 +233,18 @@ export class HttpServer {
       before.response.once('close', () => this.#lastWord(socket, head));
     } else {
       this.#lastWord(socket, head);
+    }
+  }
+
+  /** The handshake has failed, and TLS with it; the connection below can still be written to while the failure is told. */
+  #answerPlain({ remoteAddress, remotePort }: Socket): void {
+    for (const below of this.#accepted) {
+      if (below.remotePort === remotePort && below.remoteAddress === remoteAddress) {
+        const length = `Content-Length: ${PLAIN_HTTP_ANSWER.length}\r\n`;
+        below.end(
+          `${statusLine(undefined)}Content-Type: text/plain\r\n${length}Connection: close\r\n\r\n${PLAIN_HTTP_ANSWER}`,
+        );
+      }
     }
   }
 

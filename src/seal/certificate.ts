@@ -1,5 +1,5 @@
 // What a certificate says of itself.
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 
 export interface CertificateFacts {
@@ -8,6 +8,8 @@ export interface CertificateFacts {
   readonly expiresAtMs: number;
   /** True of a name or address that it is good for. */
   readonly covers: (host: string) => boolean;
+  /** True of its own private key, in PEM form. */
+  readonly fits: (keyText: string) => boolean;
 }
 
 /** Of the first certificate in a PEM text; undefined where there is none. */
@@ -23,5 +25,14 @@ export function certificateFacts(text: string | Buffer): CertificateFacts | unde
     expiresAtMs: Date.parse(certificate.validTo),
     covers: (host) =>
       (isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)) !== undefined,
+    fits: (keyText) => isKeyOf(certificate, keyText),
   };
+}
+
+function isKeyOf(certificate: X509Certificate, keyText: string): boolean {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(keyText));
+  } catch {
+    return false; // no key at all
+  }
 }

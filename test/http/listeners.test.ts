@@ -175,7 +175,11 @@ describe('startFront, TLS', needsOpenssl, () => {
     const plain = connect(socketPath);
     plain.write(head('GET / HTTP/1.1'));
     assert.ok((await answerOf(plain)).text.endsWith('here'));
-    assert.equal((await ask(port, head('GET / HTTP/1.1'))).status, 0);
+    for (const method of ['GET', 'PUT', 'OPTIONS', 'PROPFIND', 'LOCK']) {
+      const answer = await ask(port, head(`${method} / HTTP/1.1`));
+      assert.equal(answer.status, 400, method);
+      assert.match(answer.text, /speaks TLS only/, method);
+    }
     const halfOpen = connect(port, '127.0.0.1');
     const ended = answerOf(halfOpen);
     await front.stop(50);

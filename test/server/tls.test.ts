@@ -1,11 +1,13 @@
 // A certificate that is replaced while the server runs.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFile, rename } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
+import { makeSelfSigned } from '../../src/seal/self-signed.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { startServer } from './server-process.ts';
 
@@ -84,6 +86,60 @@ describe('a certificate', () => {
     assert.match(await askOn(kept), / 200 /);
     kept.destroy();
     assert.match(server.stderr(), /expires soon|read again/);
+  });
+
+  test('does not disturb a download that runs while it is replaced', async () => {
+    await using folder = await temporaryFolder();
+    const [first, second] = [makePair(folder.path, 'first'), makePair(folder.path, 'second')];
+    await using server = await startServer({ args: ['--cert', first.cert, '--key', first.key] });
+    const content = Buffer.alloc(24 << 20, 'some bytes of a file. ');
+    await writeFile(folder.file('content'), content);
+    const url = `${server.url}big`;
+    execFileSync('curl', ['-skfT', folder.file('content'), url], { stdio: 'ignore' });
+    const limits = ['--limit-rate', '12M', '-o', folder.file('back')];
+    const download = spawn('curl', ['-skf', ...limits, url], { stdio: 'ignore' });
+    const ended = once(download, 'exit');
+    await delay(500);
+    await copyFile(second.key, first.key);
+    await copyFile(second.cert, first.cert);
+    await server.kill('SIGHUP');
+    await until(async () => (await nameOf(server.url)) === 'second', 'the new one is shown');
+    assert.equal(download.exitCode, null, 'the download still runs');
+    assert.deepEqual(await ended, [0, null]);
+    assert.ok(content.equals(await readFile(folder.file('back'))));
+  });
+
+  test('that has expired, and a key that others may read, are told of at the start', async () => {
+    await using folder = await temporaryFolder();
+    const fromMs = Date.now() - 10 * 86_400_000;
+    const { cert, key } = await makeSelfSigned({ hosts: ['localhost'], fromMs, days: 5 });
+    const [certFile, keyFile] = [folder.file('cert.pem'), folder.file('key.pem')];
+    await writeFile(certFile, cert);
+    await writeFile(keyFile, key);
+    for (const [mode, isTold] of [
+      [0o640, true],
+      [0o600, false],
+    ] as const) {
+      await chmod(keyFile, mode);
+      await using server = await startServer({ args: ['--cert', certFile, '--key', keyFile] });
+      assert.match(server.stderr(), /the certificate has expired/);
+      assert.equal(/holds the private key and can be read by others/.test(server.stderr()), isTold);
+    }
+  });
+
+  test('of its own is made anew where a crash left halves of two', async () => {
+    await using home = await temporaryFolder();
+    const hosts = ['localhost'];
+    const halves = await Promise.all(
+      [1, 2].map(() => makeSelfSigned({ hosts, fromMs: Date.now(), days: 90 })),
+    );
+    const tls = home.file('config/tahoe-webdav/tls');
+    await mkdir(tls, { recursive: true });
+    await writeFile(join(tls, 'cert.pem'), halves[0]?.cert ?? '');
+    await writeFile(join(tls, 'key.pem'), halves[1]?.key ?? '');
+    await using server = await startServer({ home: home.path, args: ['--tls', 'self-signed'] });
+    assert.match(await nameOf(server.url), /^tahoe-webdav/);
+    assert.match(server.stderr(), /made a new certificate/);
   });
 
   test('locked by a passphrase is refused with what to do', async () => {
