@@ -54,7 +54,9 @@ async function keepSelfSigned(
   await writeSecretFile(keyFile, { text: made.key, passphrase: undefined });
   await writeSecretFile(certFile, { text: made.cert, passphrase: undefined });
   log.warn({ certFile, hosts }, 'made a new certificate: clients that trusted another one have to be told');
-  return (await factsOf(certFile)) ?? { fingerprint: '', expiresAtMs: 0, covers: () => false, fits: () => false };
+  return (
+    (await factsOf(certFile)) ?? { fingerprint: '', expiresAtMs: 0, covers: () => false, fits: () => false }
+  );
 }
 
 /** What clients may call this server. */

@@ -74,7 +74,10 @@ describe('TlsFiles', () => {
     assert.equal(scene.shown.length, 0);
     await scene.install(second);
     await scene.look();
-    assert.deepEqual(scene.shown.map(({ cert }) => cert.toString()), [second.cert]);
+    assert.deepEqual(
+      scene.shown.map(({ cert }) => cert.toString()),
+      [second.cert],
+    );
     assert.equal(scene.files.material.key.toString(), second.key);
   });
 
@@ -88,7 +91,10 @@ describe('TlsFiles', () => {
     assert.equal(scene.files.material.cert.toString(), first.cert);
     await scene.write('key', second.key);
     await scene.look();
-    assert.deepEqual(scene.shown.map(({ key }) => key.toString()), [second.key]);
+    assert.deepEqual(
+      scene.shown.map(({ key }) => key.toString()),
+      [second.key],
+    );
     await scene.write('cert', 'cut short');
     await scene.look();
     assert.equal(scene.complaints(), 2, 'another fault is told again');
