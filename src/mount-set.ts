@@ -165,7 +165,7 @@ export class MountSet {
     const mount = await openMount(slot.cap, { ...this.#parts, memoryShare: this.#memoryShare });
     const topId = mount.tree.root.dirId;
     try {
-      await locks.attach(topId, mount.shared);
+      await locks.attach(topId, mount.shared, (dirId) => mount.tree.otherIdOf(dirId));
       await mount.start();
     } catch (error) {
       locks.detach(topId);

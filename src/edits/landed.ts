@@ -26,6 +26,8 @@ export class Landed {
   readonly #readCaps = new Set<string>();
   /** Of directories: by their identity on the grid. */
   readonly #dirIds = new Map<string, string>();
+  /** The other way. */
+  readonly #gridIds = new Map<string, string>();
 
   private constructor(records: SealedRecords) {
     this.#records = records;
@@ -49,6 +51,11 @@ export class Landed {
     return this.#dirIds.get(identity) ?? identity;
   }
 
+  /** The other of the two ids of a directory that was made here; undefined where it has one. */
+  otherIdOf(dirId: string): string | undefined {
+    return this.#dirIds.get(dirId) ?? this.#gridIds.get(dirId);
+  }
+
   /** It came to the grid from here, by this process or as far as the store tells. */
   isMadeHere({ readCap }: BaseChild): boolean {
     return readCap !== undefined && this.#readCaps.has(readCap);
@@ -67,7 +74,9 @@ export class Landed {
     this.#caps.set(localText, caps);
     this.#readCaps.add(caps.readCap);
     if (caps.writeCap !== undefined) {
-      this.#dirIds.set(identityOf(parseCap(caps.writeCap)), identityOf(parseOwnCap(localText)));
+      const [gridId, dirId] = [identityOf(parseCap(caps.writeCap)), identityOf(parseOwnCap(localText))];
+      this.#dirIds.set(gridId, dirId);
+      this.#gridIds.set(dirId, gridId);
     }
   }
 

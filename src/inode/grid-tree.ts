@@ -375,6 +375,11 @@ export class GridTree implements ReceivingTree {
     return await relink({ tree: this, places: this.#places, linker: this.#linker }, path, child, beside);
   }
 
+  /** The id by which other trees know a directory that was made here, and the other way; undefined where it has one. */
+  otherIdOf(dirId: string): string | undefined {
+    return this.#o.local?.landed.otherIdOf(dirId);
+  }
+
   async trace(path: TreePath, signal?: AbortSignal): Promise<readonly Step[]> {
     const root = rootOf(this.#walker);
     const steps: Step[] = [{ placeId: root.dir.dirId, dirId: root.dir.dirId }];

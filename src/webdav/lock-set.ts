@@ -2,7 +2,8 @@
 // Knows nothing of time: what is in the set stands.
 //
 // A lock stands on things, not on paths: it keeps the way to its root as ids of places (directory and name) and of the
-// directories that stand there, so that whoever comes by another path to the same directory meets the same lock.
+// directories that stand there, so that whoever comes by another path to the same directory meets the same lock. A directory
+// that was made here gets a second id when the grid has it: a lock keeps the ids of its time, who asks is asked by both.
 import type { Step } from '../inode/tree.ts';
 
 export type LockScope = 'exclusive' | 'shared';
@@ -52,12 +53,18 @@ const NO_LOCKS: ReadonlySet<Lock> = new Set();
 export type Locks = Omit<LockSet<Lock>, 'add' | 'remove' | 'checkConsistent'>;
 
 export class LockSet<L extends Lock> {
+  readonly #otherIdsOf: (dirId: string) => readonly string[];
   readonly #byToken = new Map<string, L>();
   /** By the ids of their root. */
   readonly #rooted = new IdIndex<L>();
   /** By all ids of the way to their root. */
   readonly #passing = new IdIndex<L>();
   readonly #counts = new Map<string, number>();
+
+  /** `otherIdsOf`: the ids that a directory has besides. */
+  constructor(otherIdsOf: (dirId: string) => readonly string[] = () => []) {
+    this.#otherIdsOf = otherIdsOf;
+  }
 
   get size(): number {
     return this.#byToken.size;
@@ -106,7 +113,7 @@ export class LockSet<L extends Lock> {
     }
     const found = new Set<Lock>();
     for (const [index, step] of steps.entries()) {
-      for (const id of idsOf(step)) {
+      for (const id of this.#allIdsOf(step)) {
         for (const lock of this.#rooted.get(id)) {
           if (index === steps.length - 1 || lock.depth === 'infinity') {
             found.add(lock);
@@ -119,20 +126,40 @@ export class LockSet<L extends Lock> {
 
   /** The locks whose way leads through what `steps` lead to, its own included; some come twice. */
   *#below(steps: readonly Step[]): Iterable<Lock> {
-    for (const id of steps.slice(-1).flatMap(idsOf)) {
+    for (const id of this.#idsOfLast(steps)) {
       yield* this.#passing.get(id);
     }
   }
 
+  #idsOfLast(steps: readonly Step[]): readonly string[] {
+    return steps.slice(-1).flatMap((step) => this.#allIdsOf(step));
+  }
+
+  /** The ids that it has now. */
+  #allIdsOf(step: Step): readonly string[] {
+    const { dirId } = step;
+    return [...this.#placeIdsOf(step), ...(dirId === undefined ? [] : [dirId, ...this.#otherIdsOf(dirId)])];
+  }
+
+  /** Of the place, by the ids of its directory; and its aliases. */
+  #placeIdsOf({ placeId, aliases = [] }: Step): readonly string[] {
+    const end = placeId.indexOf('/');
+    const others = end < 0 ? [] : this.#otherIdsOf(placeId.slice(0, end));
+    return [placeId, ...aliases, ...others.map((dirId) => dirId + placeId.slice(end))];
+  }
+
   /** The locks whose root this very thing is. */
   rootedAt(placeId: string, dirId: string | undefined): readonly Lock[] {
-    return [...new Set(idsOf({ placeId, dirId }).flatMap((id) => [...this.#rooted.get(id)]))];
+    const found = this.#allIdsOf({ placeId, dirId }).flatMap((id) => [...this.#rooted.get(id)]);
+    return [...new Set(found)];
   }
 
   /** The locks that end when a name goes: rooted at the place or below it, by the way that leads through it. */
   fallingWith(step: Step, isOwnIncluded: boolean): readonly Lock[] {
-    return [...this.#passing.get(step.placeId)].filter((lock) => {
-      const at = lock.steps.findIndex(({ placeId }) => placeId === step.placeId);
+    const places = new Set(this.#placeIdsOf({ placeId: step.placeId, dirId: undefined }));
+    const passing = new Set([...places].flatMap((id) => [...this.#passing.get(id)]));
+    return [...passing].filter((lock) => {
+      const at = lock.steps.findIndex(({ placeId }) => places.has(placeId));
       return at >= 0 && (isOwnIncluded || at < lock.steps.length - 1);
     });
   }
@@ -168,7 +195,7 @@ export class LockSet<L extends Lock> {
 
   /** True when `lock` has a say in a change. */
   isConcerned(lock: Lock, { steps, changesMembers, isWhole }: Touch): boolean {
-    const ids = new Set(steps.slice(-1).flatMap(idsOf));
+    const ids = new Set(this.#idsOfLast(steps));
     return (
       this.covering(steps).has(lock) ||
       (changesMembers && this.covering(steps.slice(0, -1)).has(lock)) ||
@@ -234,6 +261,7 @@ class IdIndex<L> {
   }
 }
 
+/** The ids that it was written down with. */
 function idsOf({ placeId, dirId, aliases = [] }: Step): readonly string[] {
   return dirId === undefined ? [placeId, ...aliases] : [placeId, dirId, ...aliases];
 }

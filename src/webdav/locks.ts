@@ -22,7 +22,11 @@ interface Home {
   readonly store: MetaStore;
   /** Tokens of locks that are over; their records go with the next write. */
   stale: string[];
+  readonly otherIdOf: OtherIdOf;
 }
+
+/** A directory that was made in a mount keeps its first id there; the other one, undefined where it has none. */
+export type OtherIdOf = (dirId: string) => string | undefined;
 
 /** A lock as it is stored. The time it ends is wall time: the other clock does not outlive the process. */
 interface LockRecord extends Lock {
@@ -37,7 +41,7 @@ export class LockTable {
   readonly #clock: Clock;
   /** By the id of the directory at the mount's top. */
   readonly #homes = new Map<string, Home>();
-  readonly #held = new LockSet<Held>();
+  readonly #held: LockSet<Held> = new LockSet((dirId) => this.#otherIdsOf(dirId));
   /** No lock ends before. */
   #soonestMs = Number.POSITIVE_INFINITY;
 
@@ -46,8 +50,8 @@ export class LockTable {
   }
 
   /** A mount comes, with the locks that an earlier process left, each with the time it has left. */
-  async attach(topId: string, store: MetaStore): Promise<void> {
-    const home: Home = { store, stale: [] };
+  async attach(topId: string, store: MetaStore, otherIdOf: OtherIdOf = () => undefined): Promise<void> {
+    const home: Home = { store, stale: [], otherIdOf };
     this.#homes.set(topId, home); // first, so that `detach` undoes also what fails halfway
     for await (const { value } of store.scan('lock/')) {
       const { expiresAtMs, ...lock } = value as LockRecord;
@@ -201,6 +205,11 @@ export class LockTable {
     this.#held.remove(token);
     home?.stale.push(token);
     return home;
+  }
+
+  /** By which any of the mounts knows it, too. */
+  #otherIdsOf(dirId: string): readonly string[] {
+    return [...this.#homes.values()].flatMap(({ otherIdOf }) => otherIdOf(dirId) ?? []);
   }
 
   /** That of the innermost mount on the lock's way. */
