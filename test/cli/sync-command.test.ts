@@ -96,16 +96,39 @@ describe('commands about changes', () => {
     });
   }
 
-  test('exit with 2 where several run, until --root tells which', async () => {
+  test('ask all that run for what is left to do, and tell them apart', async () => {
     await serve(FIRST);
     await serve(SECOND, { STAND_IN_CHANGES: '[]' });
-    assert.equal((await command('status')).code, 2);
+    const { code, stdout } = await command('status');
+    assert.equal(code, 4);
+    assert.match(
+      stdout,
+      new RegExp(`^root ${FIRST}$[^]*^not on the grid {2}3 changes[^]*^root ${SECOND}$`, 'm'),
+    );
+    const documents = (await command('status --json')).stdout.trim().split('\n');
+    assert.deepEqual(
+      documents.map((line) => [JSON.parse(line).root, JSON.parse(line).edits]),
+      [
+        [FIRST, 3],
+        [SECOND, 0],
+      ],
+    );
     assert.equal((await command(`status --root ${FIRST}`)).code, 4);
     assert.equal((await command('status --root ab')).code, 0);
     const other = await command('status --root zz');
     assert.deepEqual([other.code, other.stdout], [3, '']);
     assert.match(other.stderr, new RegExp(`no server of root zz runs .*these run: ${FIRST}, ${SECOND}\n$`));
   });
+
+  for (const words of ['status /a', 'retry', 'discard /a --yes', 'recover', 'trash list']) {
+    test(`exit with 2 where several run, until --root tells which: ${words}`, async () => {
+      await serve(FIRST);
+      await serve(SECOND);
+      const { code, stdout, stderr } = await command(words);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, new RegExp(`give one of --root ${FIRST}, --root ${SECOND}\\n$`));
+    });
+  }
 
   const usage: Array<[string, RegExp]> = [
     ['discard', /discard needs a path/],
