@@ -22,8 +22,8 @@ export class Landed {
   readonly #records: SealedRecords;
   readonly #caps = new Map<string, LandedCaps>();
   readonly #remembered = new Map<string, LandedCaps>();
-  /** Read caps of all of these. */
-  readonly #readCaps = new Set<string>();
+  /** The local cap by the read cap of each of these; of several the last one. */
+  readonly #localTexts = new Map<string, string>();
   /** Of directories: by their identity on the grid. */
   readonly #dirIds = new Map<string, string>();
   /** The other way. */
@@ -58,7 +58,12 @@ export class Landed {
 
   /** It came to the grid from here, by this process or as far as the store tells. */
   isMadeHere({ readCap }: BaseChild): boolean {
-    return readCap !== undefined && this.#readCaps.has(readCap);
+    return readCap !== undefined && this.#localTexts.has(readCap);
+  }
+
+  /** The local cap of what came to the grid from here. */
+  localOf(readCap: string): string | undefined {
+    return this.#localTexts.get(readCap);
   }
 
   *all(): Generator<readonly [localText: string, caps: LandedCaps]> {
@@ -72,7 +77,7 @@ export class Landed {
 
   note(localText: string, caps: LandedCaps): void {
     this.#caps.set(localText, caps);
-    this.#readCaps.add(caps.readCap);
+    this.#localTexts.set(caps.readCap, localText);
     if (caps.writeCap !== undefined) {
       const [gridId, dirId] = [identityOf(parseCap(caps.writeCap)), identityOf(parseOwnCap(localText))];
       this.#dirIds.set(gridId, dirId);
@@ -86,7 +91,7 @@ export class Landed {
     if (caps !== undefined) {
       this.#caps.delete(localText);
       this.#remembered.set(localText, caps);
-      dropOldest(this.#remembered, MAX_REMEMBERED, ({ readCap }) => this.#readCaps.delete(readCap));
+      dropOldest(this.#remembered, MAX_REMEMBERED, ({ readCap }) => this.#localTexts.delete(readCap));
     }
     return this.#records.change(KIND + localText, undefined);
   }

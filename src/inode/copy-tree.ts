@@ -138,7 +138,7 @@ async function copyBytes(context: CopyContext, place: Place, child: Child): Prom
   const sizeBytes = facts.sizeBytes ?? 0;
   const bytes = await context.files.read(child, { start: 0, end: sizeBytes }, context.walk.signal);
   const { modifiedAtMs } = timesOf(child.metadata, facts.mark);
-  const about = { modifiedAtMs, contentType: facts.mark?.y };
+  const about = { modifiedAtMs, contentType: facts.mark?.y, checksums: facts.checksums };
   const { signal } = context.walk;
   const stored = await context.maker.file(bytes, { ...about, place, expectedBytes: sizeBytes, signal });
   context.made.files.push(stored.result);

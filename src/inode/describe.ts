@@ -50,6 +50,7 @@ export function describeChild(at: WalkedDir, name: string, child: Child, facts: 
     placeId: placeIdOf(at, name),
     sizeBytes: isFile ? facts.sizeBytes : undefined,
     etag: isFile ? facts.etag : undefined,
+    checksums: isFile ? facts.checksums : undefined,
     ...timesOf(child.metadata, mark),
     contentType: mark?.y,
     deadProperties: propertiesOf(mark),

@@ -1,15 +1,16 @@
 // Our part of a child's edge metadata, and what can be told of a child from the whole of it.
 //
 //   "tw": { "c": cap hash, "h": SHA-256, "m": mtime ms, "t": write token, "y": content type, "b": birth time ms,
-//           "p": dead properties [[namespace, name, xml] ...] }
+//           "k": other checksums { "sha1": ..., "md5": ... }, "p": dead properties [[namespace, name, xml] ...] }
 //
 // Its fixed part is kept under 120 bytes a child (the dirnode is rewritten at each link): hashes in base64url, `c` of 8 bytes,
-// `y` only where the name says something else, `b` and `p` only where a client set them. `c` names the content that the rest belongs to, and the rest is
+// `y` only where the name says something else, `b` and `p` only where a client set them, `k` where one may ask for it. `c` names the content that the rest belongs to, and the rest is
 // believed only while it matches: a foreign writer's new content keeps our old metadata.
 import { sha256 } from '../seal/hash.ts';
 import { randomNonce } from '../seal/random.ts';
 import { identityOf, parseCap, verifyText } from '../tahoe/caps.ts';
 import type { Child, EdgeMetadata } from '../tahoe/grid.ts';
+import type { Checksums } from './tree.ts';
 
 export const OUR_KEY = 'tw';
 
@@ -23,6 +24,8 @@ export interface OurMark {
   readonly t: string;
   readonly y?: string;
   readonly b?: number;
+  /** Of the same content as `h`, base64url. */
+  readonly k?: Omit<Checksums, 'sha256'>;
   readonly p?: ReadonlyArray<readonly [uri: string, local: string, xml: string]>;
 }
 
@@ -56,7 +59,7 @@ export function markOf(metadata: EdgeMetadata): OurMark | undefined {
   if (typeof mark !== 'object' || mark === null) {
     return undefined;
   }
-  const { c, h, m, t, y, b, p } = mark as Record<string, unknown>;
+  const { c, h, m, t, y, b, k, p } = mark as Record<string, unknown>;
   if (typeof c !== 'string' || typeof m !== 'number' || typeof t !== 'string' || !isTime(m)) {
     return undefined;
   }
@@ -67,6 +70,7 @@ export function markOf(metadata: EdgeMetadata): OurMark | undefined {
     ...(typeof h === 'string' && /^[\w-]{43}$/.test(h) ? { h } : {}),
     ...(typeof y === 'string' && isFieldValue(y) ? { y } : {}),
     ...(typeof b === 'number' && isTime(b) ? { b } : {}),
+    ...(areChecksums(k) ? { k } : {}),
     ...(Array.isArray(p) && p.every(isProperty) ? { p } : {}),
   };
 }
@@ -91,6 +95,22 @@ export function linkedSince(
 export function withoutNodesKey(metadata: EdgeMetadata): EdgeMetadata {
   const { tahoe: _nodes, ...rest } = metadata;
   return rest;
+}
+
+const BASE64URL_CHARS = { sha1: 27, md5: 22 };
+
+function areChecksums(value: unknown): value is Omit<Checksums, 'sha256'> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(value).every(
+      ([name, text]) =>
+        (name === 'sha1' || name === 'md5') &&
+        typeof text === 'string' &&
+        text.length === BASE64URL_CHARS[name] &&
+        /^[\w-]+$/.test(text),
+    )
+  );
 }
 
 function isProperty(value: unknown): value is readonly [string, string, string] {

@@ -12,6 +12,7 @@ import type { ContentSource, Contents } from './contents.ts';
 import { believedMark, contentHash, etagOfCap, etagOfHash, markOf, type OurMark } from './edge.ts';
 import type { LocalFiles } from './local-files.ts';
 import type { MutableStore } from './mutable-store.ts';
+import type { Checksums } from './tree.ts';
 
 /** What tells one version of a mutable file from another, and how long that version is. */
 export interface MutableFacts {
@@ -26,6 +27,7 @@ export interface FileFacts {
   readonly etag: string | undefined;
   /** Ours, where it belongs to this content. */
   readonly mark: OurMark | undefined;
+  readonly checksums?: Checksums | undefined;
   /** By which a mark names a mutable file's version; undefined for others, and where the version isn't known. */
   readonly contentHash?: string;
   /** Of a mutable file; undefined for others, and where it isn't known. */
@@ -97,13 +99,14 @@ export class Files {
     if (cap.kind === 'local-file') {
       const mark = believedMark(child);
       const etag = mark?.h === undefined ? undefined : etagOfHash(mark.h);
-      return { sizeBytes: cap.sizeBytes, mark, etag };
+      return { sizeBytes: cap.sizeBytes, mark, etag, checksums: checksumsOf(mark) };
     }
     if (cap.kind === 'chk' || cap.kind === 'lit') {
       const mark = believedMark(child);
       const isNoted = mark?.h !== undefined && this.#contents.isBelieved(cap.text, mark.h);
       const etag = isNoted ? etagOfHash(mark.h) : etagOfCap(cap.text);
-      const facts = { sizeBytes: cap.sizeBytes, mark, etag };
+      const checksums = checksumsOf(isNoted ? mark : undefined);
+      const facts = { sizeBytes: cap.sizeBytes, mark, etag, checksums };
       this.#immutable.set(child, facts);
       return facts;
     }
@@ -162,9 +165,12 @@ export class Files {
         });
       case 'chk': {
         const source = this.sourceOf(child, cap);
+        // Asked with each read: the bytes that lie here go when they are in the cache.
+        const standIn = (): OpenedFile | undefined => this.#local?.standIn(cap.text);
         return this.#remembered(child, {
-          here: (range) => this.#contents.here(source, range),
-          read: async (range, signal) => this.#contents.read(source, range, signal),
+          here: (range) => standIn()?.here(range) ?? this.#contents.here(source, range),
+          read: async (range, signal) =>
+            (await standIn()?.read(range, signal)) ?? this.#contents.read(source, range, signal),
         });
       }
       case 'mutable':
@@ -278,6 +284,11 @@ export class Files {
   }
 }
 
+/** What was noted of the content that the mark belongs to. */
+function checksumsOf(mark: OurMark | undefined): Checksums | undefined {
+  return mark?.h === undefined ? undefined : { sha256: mark.h, ...mark.k };
+}
+
 const UNKNOWN_FACTS: FileFacts = { sizeBytes: undefined, etag: undefined, mark: undefined };
 
 /** Names a version of a mutable file in our mark. */
@@ -286,11 +297,14 @@ export function mutableContentHash(child: Child, version: string | undefined): s
 }
 
 function mutableFileFacts(child: Child, { version, sizeBytes }: MutableFacts): FileFacts {
-  const mark = markOf(child.metadata);
+  const noted = markOf(child.metadata);
+  const mark =
+    noted && version !== undefined && noted.c === mutableContentHash(child, version) ? noted : undefined;
   return {
     sizeBytes,
     etag: version === undefined ? undefined : etagOfCap(child.readCap ?? child.writeCap ?? '', version),
-    mark: mark && version !== undefined && mark.c === mutableContentHash(child, version) ? mark : undefined,
+    mark,
+    checksums: checksumsOf(mark),
     contentHash: mutableContentHash(child, version),
     ...(version === undefined ? {} : { version }),
   };

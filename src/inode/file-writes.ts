@@ -67,7 +67,7 @@ export class FileWrites {
     const { expectedBytes, contentType, signal, modifiedAtMs = this.#parts.clock.now() } = options;
     const file = { place, expectedBytes, contentType, modifiedAtMs, signal };
     const stored = await this.#parts.maker.file(body, file);
-    const about = { sha256: stored.sha256, modifiedAtMs, contentType };
+    const about = { sha256: stored.sha256, modifiedAtMs, contentType, checksums: options.checksums?.() };
     let child: WantedChild | undefined;
     const changed = await this.#parts.linker
       .link(place, options, (current) => {

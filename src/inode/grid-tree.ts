@@ -33,6 +33,7 @@ import { childrenOf, locate, type Place, rootOf, type Walker, walkTo } from './l
 import { type BodyStore, GridMaker, LocalMaker, type Maker } from './maker.ts';
 import type { MutableStore } from './mutable-store.ts';
 import { OpenHandles } from './open-handles.ts';
+import { PartWrites } from './part-writes.ts';
 import type { Pins } from './pins.ts';
 import { existing, Places } from './places.ts';
 import { type BesideName, relink } from './relink.ts';
@@ -115,6 +116,7 @@ export class GridTree implements ReceivingTree {
   readonly #between: TreeParts;
   readonly #writes: FileWrites;
   readonly #handles: OpenHandles;
+  readonly #partWrites: PartWrites;
   readonly #views: DirectoryViews;
   readonly #making = new KeyedMutex();
   readonly #slowness = new Slowness();
@@ -171,6 +173,7 @@ export class GridTree implements ReceivingTree {
     this.#between = { ...parts, changer, maker, places: this.#places, linker: this.#linker };
     this.#writes = new FileWrites({ ...parts, changer, maker, places: this.#places, linker: this.#linker });
     this.#handles = new OpenHandles({ ...parts, places: this.#places, writes: this.#writes });
+    this.#partWrites = new PartWrites({ handles: this.#handles, places: this.#places, maker });
     this.#views = new DirectoryViews(this.#files, options.log);
   }
 
@@ -285,7 +288,10 @@ export class GridTree implements ReceivingTree {
   }
 
   async write(path: TreePath, body: Readable, options: WriteOptions = {}): Promise<Changed> {
-    return await this.#writes.write(path, body, options);
+    const { partStart } = options;
+    return partStart === undefined
+      ? await this.#writes.write(path, body, options)
+      : await this.#partWrites.write(path, body, { ...options, partStart });
   }
 
   async makeDirectory(path: TreePath, options: ChangeOptions = {}): Promise<Changed> {

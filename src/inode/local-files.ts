@@ -41,6 +41,13 @@ export class LocalFiles {
     return cap?.kind !== 'local-file' || this.#bytes.has(cap.id);
   }
 
+  /** A file of the grid as its bytes lie here: they stay for a while after they came there. Undefined where they don't. */
+  standIn(readCap: string): OpenedFile | undefined {
+    const text = this.#landed.localOf(readCap);
+    const cap = text === undefined ? undefined : parseOwnCap(text);
+    return cap?.kind === 'local-file' && this.#bytes.has(cap.id) ? this.opened(cap) : undefined;
+  }
+
   opened(cap: LocalFileCap): OpenedFile {
     return {
       here: async (range) => {

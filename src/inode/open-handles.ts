@@ -20,7 +20,7 @@ import { type BaseContent, type CommitOptions, type NewContent, OpenInode } from
 import { isMutable } from './overwrite-mutable.ts';
 import type { Places } from './places.ts';
 import { SharedInode } from './shared-inode.ts';
-import type { FileHandle, HandleOptions } from './tree.ts';
+import type { Changed, ChangeOptions, FileHandle, HandleOptions } from './tree.ts';
 
 export interface OpenHandlesParts {
   readonly places: Places;
@@ -39,16 +39,31 @@ interface Version {
 
 interface Opened {
   readonly path: TreePath;
-  readonly shared: SharedInode;
+  readonly inode: OpenInode;
   now: Version;
   /** What may stand at the name at a commit: what was opened, and files that were to replace it and never answered. */
   bases: Array<BaseChild | undefined>;
+  /** What the last commit has changed. */
+  changed: Changed | undefined;
+}
+
+interface OpenedShared extends Opened {
+  readonly shared: SharedInode;
+}
+
+/** A file that is open for one writer, who shares it with nobody. To be disposed of. */
+export interface OpenAlone extends AsyncDisposable {
+  readonly inode: OpenInode;
+  /** What was opened; undefined where the file is only to be made. */
+  readonly place: Place;
+  /** What the last commit has changed; undefined where there was none. */
+  readonly changed: Changed | undefined;
 }
 
 export class OpenHandles {
   readonly #parts: OpenHandlesParts;
   /** Those that may be joined, by inode id. */
-  readonly #joinable = new Map<string, Opened>();
+  readonly #joinable = new Map<string, OpenedShared>();
   readonly #all = new Set<Opened>();
   readonly #stopping = new AbortController();
 
@@ -82,16 +97,44 @@ export class OpenHandles {
     return handle;
   }
 
+  /** The file as it is now, or one that is to be made, for a single writer. `options.guard` is asked. */
+  async openAlone(path: TreePath, options: ChangeOptions): Promise<OpenAlone> {
+    const { places, files } = this.#parts;
+    const place = await places.toChange(path, options);
+    requireFile(place.child, path);
+    const facts = place.child && (await files.facts(place.child));
+    this.#requireRunning();
+    if (place.child && isMutable(place.child)) {
+      requireOverwritable(place.child, facts?.version);
+    }
+    const opened = this.#make(path, { child: place.child, version: facts?.version }, facts);
+    return {
+      inode: opened.inode,
+      place,
+      get changed() {
+        return opened.changed;
+      },
+      [Symbol.asyncDispose]: async () => {
+        this.#all.delete(opened);
+        await opened.inode.dispose();
+      },
+    };
+  }
+
   /** Handles are of no use from now on; what was not committed is lost. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([...this.#all].map(({ shared }) => shared.inode.dispose()));
+    await Promise.all([...this.#all].map(({ inode }) => inode.dispose()));
   }
 
-  #opened(path: TreePath, place: Place, facts: FileFacts | undefined, options: HandleOptions): Opened {
+  #requireRunning(): void {
     if (this.#stopping.signal.aborted) {
       throw new FsError('aborted', 'the tree is being stopped');
     }
+  }
+
+  #opened(path: TreePath, place: Place, facts: FileFacts | undefined, options: HandleOptions): OpenedShared {
+    this.#requireRunning();
     const { child } = place;
     const key =
       child && facts
@@ -109,24 +152,29 @@ export class OpenHandles {
     if (child && isMutable(child) && options.access !== 'read') {
       requireOverwritable(child, now.version);
     }
-    return opened ?? this.#make(key, path, now, facts);
+    return opened ?? this.#makeJoinable(key, path, now, facts);
   }
 
-  #make(key: string, path: TreePath, now: Version, facts: FileFacts | undefined): Opened {
+  #makeJoinable(key: string, path: TreePath, now: Version, facts: FileFacts | undefined): OpenedShared {
+    const onUnused = (): void => {
+      this.#all.delete(made);
+      if (this.#joinable.get(key) === opened) {
+        this.#joinable.delete(key);
+      }
+    };
+    const made = this.#make(path, now, facts);
+    const opened = Object.assign(made, { shared: new SharedInode(made.inode, onUnused) });
+    this.#joinable.set(key, opened);
+    return opened;
+  }
+
+  #make(path: TreePath, now: Version, facts: FileFacts | undefined): Opened {
     const inode = new OpenInode({
       base: now.child && facts && this.#baseOf(now.child, facts),
       scratch: this.#parts.scratch.make(),
       commit: (content, options) => this.#commit(opened, content, options),
     });
-    const onUnused = (): void => {
-      this.#all.delete(opened);
-      if (this.#joinable.get(key) === opened) {
-        this.#joinable.delete(key);
-      }
-    };
-    const shared = new SharedInode(inode, onUnused);
-    const opened: Opened = { path, shared, now, bases: [now.child] };
-    this.#joinable.set(key, opened);
+    const opened: Opened = { path, inode, now, bases: [now.child], changed: undefined };
     this.#all.add(opened);
     return opened;
   }
@@ -141,12 +189,12 @@ export class OpenHandles {
   async #commit(
     opened: Opened,
     content: NewContent,
-    { lastWord, signal }: CommitOptions,
+    { signal, ...asked }: CommitOptions,
   ): Promise<BaseContent> {
     const { places } = this.#parts;
     const options = {
+      ...asked,
       expectedBytes: content.sizeBytes,
-      ...(lastWord === undefined ? {} : { lastWord }),
       signal: AbortSignal.any([this.#stopping.signal, ...(signal === undefined ? [] : [signal])]),
     };
     const place = await places.toChange(opened.path, options);
@@ -165,10 +213,12 @@ export class OpenHandles {
     options: CommitOptions & { readonly expectedBytes: number },
   ): Promise<BaseContent> {
     const { writes, files } = this.#parts;
-    const { child } = await writes.store(place, content.stream(options.signal), options, (current, want) => {
+    const stored = await writes.store(place, content.stream(options.signal), options, (current, want) => {
       this.#requireBase(opened, current);
       opened.bases.push(want);
     });
+    const { child } = stored;
+    opened.changed = stored.changed;
     await this.#keepChanged(child, content);
     opened.bases = [child];
     opened.now = { child, version: undefined };
@@ -189,6 +239,7 @@ export class OpenHandles {
       .overwrite(place, child, stream, { ...options, baseVersion })
       .finally(() => stream.destroy());
     opened.now = { child: written.child, version: written.version };
+    opened.changed = written.changed;
     const { version } = written;
     const facts: FileFacts = {
       sizeBytes: content.sizeBytes,

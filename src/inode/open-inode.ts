@@ -35,6 +35,8 @@ export interface NewContent {
 
 export interface CommitOptions {
   readonly lastWord?: () => void;
+  /** Default: now. */
+  readonly modifiedAtMs?: number;
   readonly signal?: AbortSignal;
 }
 

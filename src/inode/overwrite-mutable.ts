@@ -11,7 +11,7 @@ import type { Place } from './locate.ts';
 import type { Places } from './places.ts';
 import type { Changed, WriteOptions } from './tree.ts';
 import { sendBody } from './upload.ts';
-import { wantedWithMark } from './wanted.ts';
+import { markedChecksums, wantedWithMark } from './wanted.ts';
 
 export interface OverwriteParts {
   readonly grid: Grid;
@@ -79,6 +79,7 @@ export async function overwriteMutable(
     h: stored.sha256,
     m: options.modifiedAtMs ?? clock.now(),
     ...(options.contentType === undefined ? {} : { y: options.contentType }),
+    ...markedChecksums(options.checksums?.()),
   };
   let want = wantedWithMark(child, mark);
   await changer

@@ -18,6 +18,13 @@ export interface DeadProperty {
   readonly xml: string;
 }
 
+/** What is known of a file's bytes, in base64url. */
+export interface Checksums {
+  readonly sha256?: string;
+  readonly sha1?: string;
+  readonly md5?: string;
+}
+
 /** One step of the way to a path. */
 export interface Step {
   readonly placeId: string;
@@ -41,6 +48,8 @@ export interface Resource {
   readonly sizeBytes: number | undefined;
   /** Strong entity tag with its quotes; undefined where none is known (directories, mutable files in a listing). */
   readonly etag: string | undefined;
+  /** Of a file whose bytes came by a gateway of this kind. */
+  readonly checksums?: Checksums | undefined;
   readonly modifiedAtMs: number;
   readonly createdAtMs: number;
   /** Set by whoever stored it; undefined = guess from the name. */
@@ -91,6 +100,15 @@ export interface WriteOptions extends ChangeOptions {
   readonly contentType?: string;
   /** Modification time to keep, ms; default now. */
   readonly modifiedAtMs?: number;
+  /** What the caller found out about the body as it passed, to be kept beside its SHA-256. Asked when all of it came. */
+  readonly checksums?: () => Checksums;
+  /**
+   * The body becomes a part of the file, whose other bytes and type stay; needs `expectedBytes`. Says where the part
+   * begins in a file of `sizeBytes` (0 where there is none), behind the end: zeros between; may say no by throwing.
+   * Called before the body is taken, and again if there is another file when all of it came. `conflict` where somebody
+   * else changes the file each time that it is tried.
+   */
+  readonly partStart?: (sizeBytes: number) => number;
 }
 
 export interface TransferOptions extends ChangeOptions {

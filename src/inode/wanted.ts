@@ -15,14 +15,19 @@ import {
   withMark,
 } from './edge.ts';
 import type { FileFacts } from './file-inode.ts';
-import type { PropertyValues } from './tree.ts';
+import type { Checksums, PropertyValues } from './tree.ts';
+
+/** What is known of a file whose bytes were stored just now. */
+export interface AboutFile {
+  /** Base64url. */
+  readonly sha256: string;
+  readonly modifiedAtMs: number;
+  readonly contentType: string | undefined;
+  readonly checksums?: Checksums | undefined;
+}
 
 /** A file whose bytes were stored just now. `old` is what it replaces: others' keys on that edge are kept. */
-export function wantedFile(
-  readCap: string,
-  about: { readonly sha256: string; readonly modifiedAtMs: number; readonly contentType: string | undefined },
-  old: Child | undefined,
-): WantedChild {
+export function wantedFile(readCap: string, about: AboutFile, old: Child | undefined): WantedChild {
   const token = newToken();
   // New content keeps what clients had set on the old (properties, time of birth), if it still belonged to that.
   const kept = old && believedMark(old);
@@ -33,9 +38,16 @@ export function wantedFile(
     t: token,
     ...(about.contentType === undefined ? {} : { y: about.contentType }),
     ...(kept?.b === undefined ? {} : { b: kept.b }),
+    ...markedChecksums(about.checksums),
     ...(kept?.p === undefined ? {} : { p: kept.p }),
   };
   return { kind: 'file', writeCap: undefined, readCap, token, metadata: withMark(old?.metadata, mark) };
+}
+
+/** As a mark has them: SHA-256 stands there by itself. */
+export function markedChecksums(checksums: Checksums | undefined): Pick<OurMark, 'k'> {
+  const { sha256: _own, ...others } = checksums ?? {};
+  return Object.keys(others).length === 0 ? {} : { k: others };
 }
 
 /** A directory made just now, or to be as old as `times`; as a copy of `original`, with what clients had set on that. */

@@ -15,6 +15,14 @@ export function startSha256(): Hash {
   return createHash('sha256');
 }
 
+/** Those that clients send along with what they upload. MD5 and SHA-1 find accidents, not attackers. */
+export type DigestAlgorithm = 'md5' | 'sha1' | 'sha256' | 'sha512';
+
+/** As `startSha256`, for another algorithm. */
+export function startDigest(algorithm: DigestAlgorithm): Hash {
+  return createHash(algorithm);
+}
+
 export function netstring(bytes: Buffer | string): Buffer {
   const body = Buffer.from(bytes as string);
   return Buffer.concat([Buffer.from(`${body.length}:`), body, Buffer.from(',')]);

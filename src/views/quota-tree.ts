@@ -59,7 +59,7 @@ export class QuotaTree extends PassingTree {
     const guard: Guard = (current) => {
       options.guard?.(current);
       taken.replaces(current?.sizeBytes ?? 0);
-      taken.take(options.expectedBytes ?? 0);
+      taken.take(lengthAfter(options, current?.sizeBytes ?? 0));
     };
     try {
       const changed = await this.#tree.write(path, taken.counted(body), { ...options, guard });
@@ -176,6 +176,11 @@ export class QuotaTree extends PassingTree {
   #leftBytes(): number {
     return this.#quota.limitBytes - this.#usedBytes();
   }
+}
+
+/** What the file has at least when the write is done. */
+function lengthAfter({ expectedBytes = 0, partStart }: WriteOptions, sizeBytes: number): number {
+  return partStart === undefined ? expectedBytes : Math.max(sizeBytes, partStart(sizeBytes) + expectedBytes);
 }
 
 /** The bytes that one body takes of the quota while it comes. */

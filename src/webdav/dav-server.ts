@@ -22,6 +22,7 @@ import { get } from './methods/get.ts';
 import { lock } from './methods/lock.ts';
 import { mkcol } from './methods/mkcol.ts';
 import { options } from './methods/options.ts';
+import { patch } from './methods/patch.ts';
 import { propfind } from './methods/propfind.ts';
 import { proppatch } from './methods/proppatch.ts';
 import { put } from './methods/put.ts';
@@ -55,6 +56,7 @@ const served: Readonly<Record<string, Handler>> = {
   HEAD: get,
   GET: get,
   PUT: put,
+  PATCH: patch,
   DELETE: remove,
   COPY: copy,
   MOVE: move,
@@ -73,7 +75,7 @@ const COMMON_HEADERS: HeaderValues = {
 };
 
 /** What the library has of its own under these names must not be reachable. */
-const refused: readonly string[] = ['POST', 'PATCH'];
+const refused: readonly string[] = ['POST'];
 
 /** A request on its way through the library, found again by what stands for it there. */
 interface Arrival {

@@ -1,5 +1,6 @@
 // Live properties: what a resource is, in the words of RFC 4918 section 15.
 import type { PropertyValues, Resource, Space } from '../inode/tree.ts';
+import { ownCloudChecksums } from './checksums.ts';
 import {
   httpDate,
   isoDate,
@@ -70,6 +71,13 @@ const hiddenProperties: ReadonlyMap<string, LiveProperty> = new Map<string, Live
 
 /** Namespace of what no RFC knows. */
 const OURS = 'https://tahoe-lafs.org/ns/webdav';
+/** Of ownCloud and its kin. */
+const OWNCLOUD = 'http://owncloud.org/ns';
+/** One element with all of them: rclone and ownCloud's clients read no other form. */
+const CHECKSUMS: LiveProperty = ({ resource }) => {
+  const known = resource.checksums && ownCloudChecksums(resource.checksums);
+  return known && `<x:checksum xmlns:x="${OWNCLOUD}">${known}</x:checksum>`;
+};
 const SYNC_STATE: LiveProperty = ({ resource, syncStateOf }) => syncStateOf(resource);
 
 function isFile(resource: Resource): boolean {
@@ -95,6 +103,9 @@ export const allProperties: readonly PropertyName[] = Array.from(liveProperties.
 export function propertyReader({ uri, local }: PropertyName): LiveProperty | undefined {
   if (uri === OURS && local === 'sync-state') {
     return SYNC_STATE;
+  }
+  if (uri === OWNCLOUD && local === 'checksums') {
+    return CHECKSUMS;
   }
   return uri === DAV ? (liveProperties.get(local) ?? hiddenProperties.get(local)) : undefined;
 }
@@ -138,7 +149,7 @@ const settings: ReadonlyMap<string, Setting> = new Map([
   ],
   [keyOf({ uri: MICROSOFT, local: 'Win32CreationTime' }), timeSetting(true, 'createdAtMs', parseHttpDate)],
   // rclone sets it with the time when it touches a file. Kept, it would be believed of content that came later.
-  [keyOf({ uri: 'http://owncloud.org/ns', local: 'checksums' }), { isKept: false, values: () => ({}) }],
+  [keyOf({ uri: OWNCLOUD, local: 'checksums' }), { isKept: false, values: () => ({}) }],
 ]);
 const KEPT: Setting = { isKept: true, values: () => ({}) };
 

@@ -8,6 +8,7 @@ import type { ByteRange } from '../../src/base/ranges.ts';
 import type {
   Changed,
   ChangeOptions,
+  Checksums,
   CopyOptions,
   DeadProperty,
   DirectoryView,
@@ -37,6 +38,7 @@ interface FileNode extends Common {
   bytes: Buffer;
   etag: string;
   contentType: string | undefined;
+  checksums?: Checksums | undefined;
 }
 interface DirectoryNode extends Common {
   kind: 'directory';
@@ -202,6 +204,7 @@ export class MemoryTree implements Tree {
     body.on('error', () => undefined);
     await this.#begin('write', path);
     const old = this.#checkWrite(path, options);
+    options.partStart?.(bytesOf(old).length);
     options.onAccepted?.();
     const pieces: Buffer[] = [];
     try {
@@ -211,20 +214,22 @@ export class MemoryTree implements Tree {
     } catch (error) {
       throw error instanceof FsError ? error : new FsError('aborted', 'the body broke off', { cause: error });
     }
-    const bytes = Buffer.concat(pieces);
-    if (options.expectedBytes !== undefined && options.expectedBytes !== bytes.length) {
+    const sent = Buffer.concat(pieces);
+    if (options.expectedBytes !== undefined && options.expectedBytes !== sent.length) {
       throw new FsError('bad-request', 'the body has another length than announced');
     }
     const current = this.#find(path);
     if (current !== old) {
       this.#checkWrite(path, options);
     }
+    const bytes = options.partStart ? withPart(bytesOf(current), sent, options.partStart) : sent;
     const { directory, name } = this.#parent(path);
     const node: FileNode = {
       ...this.#file(bytes),
       createdAtMs: current?.createdAtMs ?? this.#now(),
       modifiedAtMs: options.modifiedAtMs ?? this.#now(),
-      contentType: options.contentType,
+      contentType: options.partStart && current?.kind === 'file' ? current.contentType : options.contentType,
+      checksums: { sha256: sha256(bytes).toString('base64url'), ...options.checksums?.() },
       deadProperties: current?.deadProperties ?? [],
     };
     options.lastWord?.();
@@ -503,6 +508,7 @@ export class MemoryTree implements Tree {
       modifiedAtMs: node.modifiedAtMs,
       createdAtMs: node.createdAtMs,
       contentType: node.kind === 'file' ? node.contentType : undefined,
+      checksums: node.kind === 'file' ? node.checksums : undefined,
       isWritable: node.isWritable,
       deadProperties: node.deadProperties,
     };
@@ -541,6 +547,18 @@ function spelling(directory: DirectoryNode, name: string): string | undefined {
 function childOf(directory: DirectoryNode, name: string): Node | undefined {
   const form = spelling(directory, name);
   return form === undefined ? undefined : directory.children.get(form);
+}
+
+function bytesOf(node: Node | undefined): Buffer {
+  return node?.kind === 'file' ? node.bytes : Buffer.alloc(0);
+}
+
+function withPart(old: Buffer, part: Buffer, startIn: (sizeBytes: number) => number): Buffer {
+  const start = startIn(old.length);
+  const bytes = Buffer.alloc(Math.max(old.length, start + part.length));
+  old.copy(bytes);
+  part.copy(bytes, start);
+  return bytes;
 }
 
 function requireWritable(node: Node): void {

@@ -328,6 +328,21 @@ describe('a quota', () => {
     assert.deepEqual(await quota.space(), { availableBytes: 500, usedBytes: 500 });
   });
 
+  test('counts what a part adds to a file, and refuses the part that would be too much', async () => {
+    const { quota, usage, write } = await limited(1_000);
+    const part = (start: number, bytes: number): Promise<unknown> =>
+      put(quota, '/a', 'y'.repeat(bytes), { expectedBytes: bytes, partStart: () => start });
+    await write('/a', 600);
+    await part(500, 200);
+    assert.equal(usage.bytes, 700);
+    await part(0, 700);
+    assert.equal(usage.bytes, 700);
+    await assert.rejects(part(700, 301), { code: 'no-space' });
+    await assert.rejects(part(1_000, 1), { code: 'no-space' });
+    await part(999, 1);
+    assert.equal(usage.bytes, 1_000);
+  });
+
   test('breaks off a body that says nothing of its length, and leaves nothing of it', async () => {
     const { quota, usage, tree } = await limited(1_000);
     const endless = Readable.from(

@@ -6,6 +6,7 @@ import { FsError, hasCode, internalError, systemCode } from '../../base/errors.t
 import { type ByteRange, rangeLength } from '../../base/ranges.ts';
 import type { OpenFile } from '../../inode/tree.ts';
 import { sendEmpty, sendPieces, sendWhole, startAnswer } from '../answers.ts';
+import { reprDigest } from '../checksums.ts';
 import { checkConditions, isRangeWanted, requestedRange, type Validators } from '../conditions.ts';
 import { httpDate } from '../dates.ts';
 import { clientGone, type Exchange } from '../exchange.ts';
@@ -91,6 +92,10 @@ async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
   const status = wanted === 'whole' ? 200 : 206;
   const answer: Record<string, string | number> = head;
   answer['Accept-Ranges'] = 'bytes';
+  const digest = reprDigest(resource.checksums);
+  if (digest !== undefined) {
+    answer['Repr-Digest'] = digest;
+  }
   answer['Content-Type'] = type;
   answer['Content-Length'] = lengthBytes;
   answer['X-Content-Type-Options'] = 'nosniff';

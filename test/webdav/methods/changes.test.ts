@@ -41,11 +41,12 @@ describe('OPTIONS', () => {
       await using server = await withTree();
       const { status, headers, body } = await server.request('OPTIONS', path);
       assert.equal(status, 200);
-      assert.equal(headers['dav'], '1, 2, 3');
+      assert.equal(headers['dav'], '1, 2, 3, sabredav-partialupdate');
+      assert.equal(headers['accept-patch'], 'application/x-sabredav-partialupdate');
       assert.equal(headers['ms-author-via'], 'DAV');
       assert.equal(
         headers.allow,
-        'OPTIONS, HEAD, GET, PUT, DELETE, COPY, MOVE, MKCOL, PROPFIND, LOCK, UNLOCK, PROPPATCH',
+        'OPTIONS, HEAD, GET, PUT, PATCH, DELETE, COPY, MOVE, MKCOL, PROPFIND, LOCK, UNLOCK, PROPPATCH',
       );
       assert.equal(headers['content-length'], '0');
       assert.equal(body, '');
@@ -57,7 +58,6 @@ describe('OPTIONS', () => {
 describe('methods that are not served', () => {
   for (const [method, status] of [
     ['POST', 405],
-    ['PATCH', 405],
     ['TRACE', 501],
     ['REPORT', 501],
     ['SEARCH', 501],
