@@ -13,10 +13,10 @@ const TIMES =
   '<?xml version="1.0" encoding="utf-8" standalone="yes"?><D:propfind xmlns:D="DAV:" xmlns:s="SAR:"><D:prop><D:getlastmodified/><s:lastmodified/><s:lastmodified_server/></D:prop></D:propfind>';
 const MODIFIED = 'Tue, 04 Feb 2020 11:00:00 GMT';
 
-/** What it shows: its own time while the file is as it left it, else the server's. */
+/** What it shows: its own time if there is one and the file is as it left it, else the server's. */
 function shownTime({ has }: Found): string | undefined {
   const isAsLeft = has['{SAR:}lastmodified_server'] === has['getlastmodified'];
-  return isAsLeft ? has['{SAR:}lastmodified'] : has['getlastmodified'];
+  return (isAsLeft ? has['{SAR:}lastmodified'] : undefined) ?? has['getlastmodified'];
 }
 
 async function upload(path: string, content: string): Promise<void> {
