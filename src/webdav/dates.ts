@@ -3,7 +3,8 @@
 // never shown as a later second than was set, and one that was read and set again stays the same.
 
 const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
-const IMF_OR_RFC850 = /^[A-Z][a-z]{2,8}, \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/;
+// Of the day also one digit, as RFC 1123 had it and WinSCP writes it.
+const IMF_OR_RFC850 = /^[A-Z][a-z]{2,8}, \d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/;
 const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
 
 function wholeSeconds(ms: number): number {
