@@ -185,6 +185,16 @@ test('renames files and folders', async () => {
   await mac.reads('a', '/Letters/b');
 });
 
+test('renames a folder with an open file in it by the token of that file', async () => {
+  await mac.gets(201, 'MKCOL', '/work/');
+  await copyIn('/work/open', 'x');
+  const held = await lock('/work/open');
+  await mac.gets(423, 'MOVE', '/work/', { Destination: `${mac.origin}/done` });
+  await mac.gets(412, 'MOVE', '/work/', { Destination: `${mac.origin}/done`, If: '(<urn:uuid:none>)' });
+  await mac.gets(201, 'MOVE', '/work/', { Destination: `${mac.origin}/done`, ...held });
+  await mac.reads('x', '/done/open');
+});
+
 test('removes an empty folder after a look into it', async () => {
   await mac.gets(201, 'MKCOL', '/empty/');
   assert.equal((await mac.finds('/empty/', '1', KIND, XML)).length, 1);
