@@ -14,8 +14,11 @@ const SPACE =
 const LOCK =
   '<?xml version="1.0" encoding="utf-8"?>\n<lockinfo xmlns=\'DAV:\'>\n <lockscope><exclusive/></lockscope>\n<locktype><write/></locktype><owner>anna</owner>\n</lockinfo>\n';
 
-async function lock(status: number, path: string): Promise<string> {
-  const headers = { ...XML, Depth: '0', Timeout: 'Second-1800' };
+const LOCK_HEADERS = { ...XML, Depth: '0', Timeout: 'Second-1800' };
+
+/** A file that it takes for new is locked only if it is. */
+async function lock(status: 200 | 201, path: string): Promise<string> {
+  const headers = { ...LOCK_HEADERS, ...(status === 201 ? { 'If-None-Match': '*' } : {}) };
   return tokenOf(await davfs.gets(status, 'LOCK', path, headers, LOCK));
 }
 
@@ -45,6 +48,7 @@ test('makes a file by its lock, writes it and gives the lock back', async () => 
   assert.equal(await etagOf('/new%20file'), etag);
   await davfs.gets(204, 'UNLOCK', '/new%20file', { 'Lock-Token': `<${token}>` });
   await davfs.reads('content', '/new%20file');
+  await davfs.gets(412, 'LOCK', '/new%20file', { ...LOCK_HEADERS, 'If-None-Match': '*' }, LOCK);
 });
 
 test('appends at once to what it has just written', async () => {
@@ -61,13 +65,15 @@ test('appends at once to what it has just written', async () => {
 
 test('opens a file that is there, reads it anew only where it changed, and does not overwrite what others wrote', async () => {
   await davfs.gets(201, 'PUT', '/shared', {}, 'one');
-  const etag = await etagOf('/shared');
-  await davfs.gets(304, 'GET', '/shared', { 'If-None-Match': etag });
-  await davfs.gets(204, 'PUT', '/shared', {}, 'two');
+  const { headers: known } = await davfs.reads('one', '/shared');
+  const etag = String(known['etag']);
+  const ifChanged = { 'If-None-Match': etag, 'If-Modified-Since': String(known['last-modified']) };
+  await davfs.gets(304, 'GET', '/shared', ifChanged);
+  await davfs.gets(204, 'PUT', '/shared', {}, 'two'); // within the second: the date alone would not tell
   const token = await lock(200, '/shared');
   const headers = { If: `<${davfs.origin}/shared> (<${token}>)`, 'If-Match': etag };
   await davfs.gets(412, 'PUT', '/shared', headers, 'over it');
-  await davfs.reads('two', '/shared', { 'If-None-Match': etag });
+  await davfs.reads('two', '/shared', ifChanged);
   await davfs.gets(204, 'UNLOCK', '/shared', { 'Lock-Token': `<${token}>` });
 });
 

@@ -45,6 +45,7 @@ test('saves only onto what it has read', async () => {
   const { headers } = await gnome.gets(200, 'HEAD', '/note');
   assert.equal(headers['etag'], has['getetag']);
   await gnome.reads('one', '/note');
+  await gnome.gets(200, 'HEAD', '/note', { 'If-Match': String(headers['etag']) });
   const { headers: saved } = await gnome.gets(
     204,
     'PUT',
@@ -53,8 +54,16 @@ test('saves only onto what it has read', async () => {
     'two',
   );
   await gnome.gets(412, 'PUT', '/note', { 'If-Match': String(headers['etag']) }, 'late');
+  await gnome.gets(412, 'HEAD', '/note', { 'If-Match': String(headers['etag']) });
   await gnome.reads('two', '/note');
   assert.equal((await gnome.findsOne('/note', LIST, XML)).has['getetag'], saved['etag']);
+});
+
+test('copies a file in with its time', async () => {
+  await gnome.gets(404, 'PROPFIND', '/dated', { Depth: '0', ...XML }, KIND);
+  await gnome.gets(201, 'PUT', '/dated', { 'X-OC-Mtime': '1580814000' }, 'x');
+  const { has } = await gnome.findsOne('/dated', LIST, XML);
+  assert.equal(has['getlastmodified'], 'Tue, 04 Feb 2020 11:00:00 GMT');
 });
 
 test('moves and copies without replacing', async () => {
@@ -63,6 +72,7 @@ test('moves and copies without replacing', async () => {
   const to = (path: string, overwrite: 'T' | 'F'): Record<string, string> => ({
     Destination: gnome.origin + path,
     Overwrite: overwrite,
+    'Apply-To-Redirect-Ref': 'T',
   });
   await gnome.gets(412, 'MOVE', '/a', to('/b', 'F'));
   await gnome.gets(412, 'COPY', '/a', to('/b', 'F'));

@@ -49,6 +49,12 @@ test('writes items again and again, lists and removes them', async () => {
   await joplin.gets(404, 'PROPFIND', '/notes/3d4e5f.md', { ...XML, Depth: '0' }, LIST);
 });
 
+test('moves an item', async () => {
+  await joplin.gets(201, 'PUT', '/old.md', BYTES, 'x');
+  await joplin.gets(201, 'MOVE', '/old.md', { Destination: `${joplin.origin}/new.md`, Overwrite: 'T' });
+  await joplin.reads('x', '/new.md');
+});
+
 test('holds a lock of its own as a file', async () => {
   await joplin.gets(201, 'MKCOL', '/locks/');
   await joplin.gets(201, 'PUT', '/locks/sync_desktop_7.json', BYTES, '{"type":1}');

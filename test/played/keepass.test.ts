@@ -31,9 +31,19 @@ test('KeeWeb asks for the version before and after, and moves over the database'
   const { headers } = await keeweb.reads('old', '/web.kdbx', { 'Cache-Control': 'no-cache' });
   assert.equal(headers['last-modified'], await versionOf());
   assert.equal(await versionOf(), await versionOf());
-  await keeweb.gets(201, 'PUT', '/web.kdbx.1700000000000', {}, 'new');
   const before = await versionOf();
-  await keeweb.gets(204, 'MOVE', '/web.kdbx.1700000000000', { Destination: '/web.kdbx', Overwrite: 'T' });
+  await keeweb.gets(
+    201,
+    'PUT',
+    '/.web.kdbx.1700000000000',
+    { 'Content-Type': 'application/octet-stream' },
+    'new',
+  );
+  assert.equal(await versionOf(), before);
+  await keeweb.gets(204, 'MOVE', '/.web.kdbx.1700000000000', {
+    Destination: `${keeweb.origin}/web.kdbx`,
+    Overwrite: 'T',
+  });
   assert.notEqual(await versionOf(), before);
   await keeweb.reads('new', '/web.kdbx');
 });

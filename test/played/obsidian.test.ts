@@ -20,6 +20,14 @@ test('makes a vault and lists it by all properties', async () => {
   assert.match(note?.has['getetag'] ?? '', /^"/);
 });
 
+test('lists all that is in a vault at once', async () => {
+  await obsidian.gets(201, 'MKCOL', '/deep/');
+  await obsidian.gets(201, 'MKCOL', '/deep/er/');
+  await obsidian.gets(201, 'PUT', '/deep/er/note.md', BYTES, 'x');
+  const { body } = await obsidian.gets(207, 'PROPFIND', '/deep/', { Depth: 'infinity' });
+  assert.match(body, /\/deep\/er\/note\.md/);
+});
+
 test('does not overwrite where it is told not to', async () => {
   await obsidian.gets(201, 'PUT', '/once', { ...BYTES, 'If-None-Match': '*' }, 'first');
   await obsidian.gets(412, 'PUT', '/once', { ...BYTES, 'If-None-Match': '*' }, 'second');
