@@ -1,6 +1,7 @@
 // What a request's target may be. A server that normalises less than its clients, or more, serves another resource
 // than was meant: so dots, escapes of separators and everything with two readings are refused, not repaired.
 // Only `//` is collapsed, and absolute-form reduced to its path (RFC 9112 section 3.2).
+import { URL_MAX_CHARS } from '../base/url-length.ts';
 import { isRefusal, type Refusal, refusal } from './refusal.ts';
 
 export interface Target {
@@ -13,12 +14,9 @@ export interface Target {
   readonly authority: string | undefined;
 }
 
-// RFC 9110 section 4.1 wants 8000 octets at least. 255-byte names in escapes are 765 octets each.
-const TARGET_MAX_CHARS = 8_192;
-
 /** Splits and checks the target as it stood in the request line. */
 export function readTarget(method: string, target: string): Target | Refusal {
-  if (target.length > TARGET_MAX_CHARS) {
+  if (target.length > URL_MAX_CHARS) {
     return refusal(414, 'the URL is too long');
   }
   if (target === '*' && method === 'OPTIONS') {

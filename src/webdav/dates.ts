@@ -1,7 +1,10 @@
-// Times as HTTP and WebDAV write them: whole seconds, GMT, and always a valid date whatever the grid says.
+// Times as HTTP and WebDAV write them: whole seconds, GMT, and always a valid date whatever the grid says. One that a
+// client sets is kept to the millisecond. What is finer is cut off, never rounded up, in as well as out: so a time is
+// never shown as a later second than was set, and one that was read and set again stays the same.
 
 const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
-const IMF_OR_RFC850 = /^[A-Z][a-z]{2,8}, \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/;
+// Of the day also one digit, as RFC 1123 had it and WinSCP writes it.
+const IMF_OR_RFC850 = /^[A-Z][a-z]{2,8}, \d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/;
 const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
 
 function wholeSeconds(ms: number): number {
@@ -26,7 +29,9 @@ export function isoDate(ms: number): string {
 
 /** The last moment that a time set by a client may have; the first is 1970. */
 const LAST_SET_MS = Date.UTC(9999, 11, 31);
-const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/i;
+const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/i;
+
+const SECONDS = /^(\d{1,13})(?:\.(\d{1,9}))?$/;
 
 /** `ms` where a resource can have it for its time; undefined for any other. */
 export function settableTime(ms: number | undefined): number | undefined {
@@ -35,15 +40,20 @@ export function settableTime(ms: number | undefined): number | undefined {
 
 /** Seconds since 1970, maybe with a fraction, in ms; undefined for anything else. */
 export function parseSeconds(text: string): number | undefined {
-  const value = text.trim();
-  return /^-?\d{1,13}(?:\.\d{1,9})?$/.test(value) ? Math.round(Number(value) * 1000) : undefined;
+  const [, seconds, fraction = ''] = SECONDS.exec(text.trim()) ?? [];
+  return seconds === undefined ? undefined : Number(seconds) * 1000 + wholeMs(fraction);
 }
 
 /** ISO 8601 as RFC 3339 has it, in ms; undefined for anything else. */
 export function parseIsoDate(text: string): number | undefined {
-  const value = text.trim();
-  const ms = ISO.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(ms) ? undefined : ms;
+  const [, moment = '', fraction = '', zone = ''] = ISO.exec(text.trim()) ?? [];
+  const ms = Date.parse(moment + zone);
+  return Number.isNaN(ms) ? undefined : ms + wholeMs(fraction);
+}
+
+/** Of a fraction of a second, by its digits: what is finer is cut off. */
+function wholeMs(fraction: string): number {
+  return Number(fraction.slice(0, 3).padEnd(3, '0'));
 }
 
 /** One of HTTP's three date forms, in ms; undefined for anything else, which a condition then ignores. */

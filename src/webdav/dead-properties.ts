@@ -3,7 +3,7 @@
 // are ours, comments and processing instructions are not kept.
 import type { DeadProperty, Resource } from '../inode/tree.ts';
 import { parseHttpDate } from './dates.ts';
-import { MICROSOFT, settingOf } from './properties.ts';
+import { isModificationTime, settingOf } from './properties.ts';
 import { parseXml, textOf, type XmlElement } from './xml-reader.ts';
 import { DAV, escapeAttribute, escapeXml, isPlain, tagsOf, XML } from './xml-writer.ts';
 
@@ -63,7 +63,7 @@ function standalone(root: XmlElement): string {
 interface Reading {
   /** An element of the name that it claims to have, and that one can have. */
   readonly isSound: boolean;
-  /** Of Windows' own modification time. */
+  /** Of a client's own modification time. */
   readonly modifiedAtMs: number | undefined;
 }
 
@@ -80,13 +80,11 @@ function readingOf(property: DeadProperty): Reading {
 }
 
 function read(property: DeadProperty): Reading {
-  const { uri, local } = property;
   const isKept = settingOf(property)?.isKept === true;
   const text = isKept ? (plainText(property) ?? parsedText(property)) : undefined;
-  const isTime = uri === MICROSOFT && local === 'Win32LastModifiedTime';
   return {
     isSound: text !== undefined,
-    modifiedAtMs: isTime && text !== undefined ? parseHttpDate(text) : undefined,
+    modifiedAtMs: text !== undefined && isModificationTime(property) ? parseHttpDate(text) : undefined,
   };
 }
 
@@ -120,8 +118,8 @@ export function canBeKept(property: DeadProperty): boolean {
 
 /**
  * Those of `resource` that are shown. Left out is what isn't an element of its name: everybody who may write the directory
- * writes its edge metadata, and a listing has to stay well-formed. So is Windows' own modification time once the file has
- * another: Windows shows it whatever getlastmodified says, after another client's write for ever.
+ * writes its edge metadata, and a listing has to stay well-formed. So is a client's own modification time once the file has
+ * another: Windows shows its own whatever getlastmodified says, after another client's write for ever.
  */
 export function deadPropertiesOf(resource: Resource): readonly DeadProperty[] {
   if (resource.deadProperties.length === 0) {

@@ -1,7 +1,8 @@
 // URLs inside headers: Destination, and the resources that an If header names.
 import { FsError } from '../base/errors.ts';
+import { URL_MAX_CHARS } from '../base/url-length.ts';
 import type { Exchange } from './exchange.ts';
-import { parseUrlPath, type UrlPath } from './hrefs.ts';
+import { hrefOf, parseUrlPath, type UrlPath } from './hrefs.ts';
 import { Refusal } from './status.ts';
 
 /**
@@ -51,6 +52,9 @@ export function destinationOf(exchange: Exchange): UrlPath {
   const path = pathOnThisServer(exchange, value);
   if (path === undefined) {
     throw new Refusal(502, 'the destination is not on this server');
+  }
+  if (hrefOf(exchange.parts.baseUrl, path.names, path.isCollection).length > URL_MAX_CHARS) {
+    throw new Refusal(414, 'the destination is longer than a url may be');
   }
   return path;
 }

@@ -10,11 +10,17 @@ import { pathOnThisServer } from './destination.ts';
 import type { Exchange } from './exchange.ts';
 import { treePathOf, type UrlPath } from './hrefs.ts';
 import { type IfHeader, isIfTrue, parseIfHeader, type ResourceState, submittedTokens } from './if-header.ts';
-import type { Leave } from './lock-set.ts';
+import type { Leave, Lock } from './lock-set.ts';
 import { lockCondition } from './lock-xml.ts';
 import { Refusal } from './status.ts';
 
 const NO_TOKENS: ReadonlySet<string> = new Set();
+
+/**
+ * Methods that take a collection with all that is in it. For them a lock in there counts as one of the collection: with
+ * the bare token of an open file Finder renames the folder around it.
+ */
+const WHOLE: ReadonlySet<string> = new Set(['MOVE', 'DELETE']);
 
 /** What was looked up beforehand of a resource that an If header is about. */
 interface Looked {
@@ -50,12 +56,18 @@ export async function ifGuardOf(exchange: Exchange): Promise<Guard> {
   const { locks } = exchange.parts;
   const others = await lookElsewhere(exchange, ifHeader);
   const steps = submittedTokens(ifHeader).size > 0 ? await stepsOf(exchange, exchange.url) : undefined;
+  const isWhole = WHOLE.has(exchange.request.method ?? '');
   return (current) => {
     const own: Looked = { etag: current?.etag, steps };
     const stateOf = (resource: string | undefined): ResourceState => {
       const looked = (resource === undefined ? undefined : others.get(resource)) ?? own;
-      const covering = looked.steps === undefined ? [] : locks.standing.covering(looked.steps);
-      return { etag: looked.etag, tokens: new Set(Array.from(covering, ({ token }) => token)) };
+      const held = new Set<Lock>(looked.steps === undefined ? [] : locks.standing.covering(looked.steps));
+      for (const lock of isWhole && looked === own && steps !== undefined
+        ? locks.standing.below(steps)
+        : []) {
+        held.add(lock);
+      }
+      return { etag: looked.etag, tokens: new Set(Array.from(held, ({ token }) => token)) };
     };
     if (!isIfTrue(ifHeader, stateOf)) {
       throw new FsError('precondition', 'the if header of the request does not hold');

@@ -125,7 +125,7 @@ export class LockSet<L extends Lock> {
   }
 
   /** The locks whose way leads through what `steps` lead to, its own included; some come twice. */
-  *#below(steps: readonly Step[]): Iterable<Lock> {
+  *below(steps: readonly Step[]): Iterable<L> {
     for (const id of this.#idsOfLast(steps)) {
       yield* this.#passing.get(id);
     }
@@ -183,7 +183,7 @@ export class LockSet<L extends Lock> {
     }
     const deep = [...covering].filter(({ depth }) => depth === 'infinity');
     if (touch.isWhole && !isAnySubmitted(new Set(deep), leave)) {
-      for (const lock of this.#below(steps)) {
+      for (const lock of this.below(steps)) {
         if (missing.size >= ENOUGH) {
           break;
         }
@@ -206,7 +206,7 @@ export class LockSet<L extends Lock> {
   /** The locks that can't be held together with the one asked for. */
   conflicts(request: LockRequest): readonly Lock[] {
     const met = new Set(this.covering(request.steps));
-    for (const lock of request.depth === 'infinity' ? this.#below(request.steps) : []) {
+    for (const lock of request.depth === 'infinity' ? this.below(request.steps) : []) {
       met.add(lock);
     }
     return [...met].filter(({ scope }) => scope === 'exclusive' || request.scope === 'exclusive');

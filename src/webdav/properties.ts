@@ -16,6 +16,8 @@ import { DAV, escapeXml } from './xml-writer.ts';
 
 /** Of the properties that Windows sets on every file that it writes. */
 export const MICROSOFT: string = 'urn:schemas-microsoft-com:';
+/** Of those in which Cyberduck keeps times. */
+const SARDINE = 'SAR:';
 
 export interface PropertyName {
   readonly uri: string;
@@ -147,10 +149,19 @@ const settings: ReadonlyMap<string, Setting> = new Map([
     keyOf({ uri: MICROSOFT, local: 'Win32LastModifiedTime' }),
     timeSetting(true, 'modifiedAtMs', parseHttpDate),
   ],
+  [keyOf({ uri: SARDINE, local: 'lastmodified' }), timeSetting(true, 'modifiedAtMs', parseHttpDate)],
   [keyOf({ uri: MICROSOFT, local: 'Win32CreationTime' }), timeSetting(true, 'createdAtMs', parseHttpDate)],
   // rclone sets it with the time when it touches a file. Kept, it would be believed of content that came later.
   [keyOf({ uri: OWNCLOUD, local: 'checksums' }), { isKept: false, values: () => ({}) }],
 ]);
+
+/** A kept one that a client believes before getlastmodified: it must not outlive the time that it set. */
+export function isModificationTime({ uri, local }: PropertyName): boolean {
+  return (
+    (uri === MICROSOFT && local === 'Win32LastModifiedTime') || (uri === SARDINE && local === 'lastmodified')
+  );
+}
+
 const KEPT: Setting = { isKept: true, values: () => ({}) };
 
 /**

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { parseCap, readOnlyText } from '../../src/tahoe/caps.ts';
 import { bin, type Ended, run } from '../cli/run.ts';
 import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
-import { type Answer, DavClient } from './dav-client.ts';
+import { type Answer, DavClient, type Sent } from './dav-client.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
 export interface Login {
@@ -21,11 +21,7 @@ export class AccountClient extends DavClient {
     this.#authorization = `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
   }
 
-  override send(
-    method: string,
-    path: string,
-    options: { readonly headers?: Record<string, string>; readonly body?: string | Buffer } = {},
-  ): Promise<Answer> {
+  override send(method: string, path: string, options: Sent = {}): Promise<Answer> {
     const headers = { Authorization: this.#authorization, ...options.headers };
     return super.send(method, path, { ...options, headers });
   }

@@ -1,10 +1,17 @@
 // A plain WebDAV client for tests: undici with raw paths, nothing folded or retried.
+import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
+}
+
+export interface Sent {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream is sent in chunks; the connection breaks where it fails. */
+  readonly body?: string | Buffer | Readable;
 }
 
 export class DavClient implements AsyncDisposable {
@@ -17,15 +24,11 @@ export class DavClient implements AsyncDisposable {
   }
 
   /** Rejects when the connection breaks before the answer is whole. */
-  async send(
-    method: string,
-    path: string,
-    options: { readonly headers?: Record<string, string>; readonly body?: string | Buffer } = {},
-  ): Promise<Answer> {
+  async send(method: string, path: string, options: Sent = {}): Promise<Answer> {
     const { statusCode, headers, body } = await request(this.#origin + path, {
       method: method as 'GET',
       dispatcher: this.#agent,
-      headers: options.headers ?? {},
+      headers: { ...options.headers },
       body: options.body ?? null,
     });
     return { status: statusCode, headers, body: await body.text() };

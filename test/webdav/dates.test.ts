@@ -22,6 +22,7 @@ for (const zone of ['UTC', 'America/New_York', 'Pacific/Kiritimati']) {
       'Sunday, 06-Nov-94 08:49:37 GMT',
       'Sun Nov  6 08:49:37 1994',
       ' Sun, 06 Nov 1994 08:49:37 GMT ',
+      'Sun, 6 Nov 1994 08:49:37 GMT',
     ]) {
       test(`are read from ${JSON.stringify(text)}`, () => {
         process.env['TZ'] = zone;
