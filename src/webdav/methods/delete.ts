@@ -26,7 +26,7 @@ export async function remove(exchange: Exchange): Promise<void> {
     });
   } catch (error) {
     // 409 is for what is to be made. Who cleans up (rclone, Zotero) takes 404 for done, and nothing else.
-    throw hasCode(error, 'parent-missing', 'not-directory')
+    throw hasCode(error, 'parent-missing')
       ? new FsError('not-found', error.message, { cause: error })
       : error;
   }

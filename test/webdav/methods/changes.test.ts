@@ -137,7 +137,7 @@ describe('DELETE', () => {
   refusals([
     ['nothing there', 'DELETE', '/none', {}, 404],
     ['nothing in a missing directory', 'DELETE', '/none/a', {}, 404],
-    ['a path through a file', 'DELETE', '/file/a', {}, 404],
+    ['a path through a file', 'DELETE', '/file/a', {}, 409],
     ['the root', 'DELETE', '/', {}, 403],
     ['a collection with depth 0', 'DELETE', '/dir', { depth: '0' }, 400],
     ['a collection with depth 1', 'DELETE', '/dir', { depth: '1' }, 400],
