@@ -58,7 +58,7 @@ export async function openWriteBack(
   if (config.store === 'memory' || dirtyKey === undefined || writerKey === undefined) {
     return undefined;
   }
-  const pending = await PendingEdits.open(records);
+  const pending = await PendingEdits.open(records, config.litter);
   if (config.writeMode === 'through') {
     if (pending.size === 0 && !(await hasDirtyFiles(cacheRoot.folder))) {
       return undefined;
@@ -109,7 +109,7 @@ export interface SyncParts extends AppParts {
 /** What brings changes to the grid, and what is told of it. */
 export interface Syncing {
   readonly control: SyncControl;
-  readonly stateOf: (resource: Resource) => SyncState | 'synced';
+  readonly stateOf: (resource: Resource) => SyncState | 'local' | 'synced';
   /** From now on what waits is brought to the grid. */
   start(): Promise<void>;
   stop(): Promise<void>;

@@ -57,7 +57,7 @@ export class BackControl implements SyncControl {
     const bodies = new Map<string, number>();
     let parked = 0;
     let oldestMs: number | undefined;
-    for (const edit of pending.all()) {
+    for (const edit of pending.waiting()) {
       parked += Number(edit.parked !== undefined);
       oldestMs = Math.min(oldestMs ?? edit.sinceMs, edit.sinceMs);
       const cap = this.#bodyOf(edit);
@@ -70,7 +70,7 @@ export class BackControl implements SyncControl {
       writeMode: 'back',
       isGridUp: syncer.state.isUp,
       gridError: syncer.state.error,
-      edits: pending.size,
+      edits: pending.waitingCount,
       parked,
       dirtyBytes: [...bodies.values()].reduce((sum, bytes) => sum + bytes, 0),
       maxDirtyBytes,
@@ -78,15 +78,15 @@ export class BackControl implements SyncControl {
       uploading: syncer.uploads.running,
       conflicts: syncer.conflicts,
       writeRefusal: refusal,
-      isSynced: pending.size === 0 && refusal === undefined,
+      isSynced: pending.waitingCount === 0 && refusal === undefined,
       isSafeToStop: true,
     };
   }
 
-  /** Of what stands at a name; undefined where the grid has it. */
-  stateAt(place: EditPlace): SyncState | undefined {
+  /** Of what stands at a name; undefined where the grid has it, `local` where it never will. */
+  stateAt(place: EditPlace): SyncState | 'local' | undefined {
     const edit = this.#parts.pending.get(place);
-    return edit && this.#stateOf(edit);
+    return edit && (edit.staysHere === undefined ? this.#stateOf(edit) : 'local');
   }
 
   async *items(path: TreePath): AsyncIterable<SyncItem> {
@@ -230,7 +230,7 @@ export class BackControl implements SyncControl {
 
   #editsWhere(isAsked: (path: TreePath, edit: PendingEdit) => boolean): PlacedEdit[] {
     const found: PlacedEdit[] = [];
-    for (const edit of this.#parts.pending.all()) {
+    for (const edit of this.#parts.pending.waiting()) {
       const path = this.#pathOf(edit);
       if (isAsked(path, edit)) {
         found.push({ edit, path });
