@@ -123,6 +123,7 @@ async function open(cap: string, parts: MountParts, closers: Closers): Promise<M
     isSoleWriter: config.isSoleWriter,
     isReadOnly: config.isReadOnly,
     writeRefusal,
+    litter: config.litter,
     local: writeBack,
   });
   closers.add(() => tree.stop());

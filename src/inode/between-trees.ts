@@ -3,11 +3,12 @@
 // source after that, and only if all of it is still what was copied. A crash in between leaves both, never none.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
+import { type LitterRules, litterOn } from '../base/litter.ts';
 import { showPath, type TreePath } from '../base/path.ts';
 import type { SeenChild } from '../edits/edit.ts';
 import type { Child } from '../tahoe/grid.ts';
 import type { Changer } from './changer.ts';
-import { type Across, copyOf, copyOfRoot, type Made } from './copy-tree.ts';
+import { type Across, type CopyContext, copyOf, copyOfRoot, type Made } from './copy-tree.ts';
 import { describeRoot } from './describe.ts';
 import type { Files } from './file-inode.ts';
 import type { Linker } from './linker.ts';
@@ -27,6 +28,7 @@ export interface TreeParts {
   readonly maker: Maker;
   readonly places: Places;
   readonly linker: Linker;
+  readonly litter: LitterRules;
 }
 
 /** A directory of the source, and its children as they were copied. */
@@ -53,7 +55,7 @@ export async function copyBetween(
     }
     const across = { target: at.parent, isSourceReadOnly, moved: undefined };
     const make = (made: Made): ReturnType<typeof copyOfRoot> =>
-      copyOfRoot({ ...contextOf(source, target, across), walk, made }, root, isShallow);
+      copyOfRoot({ ...contextOf(source, target, across, to), walk, made }, root, isShallow);
     return await linkMade(target, at, options, make);
   }
   const original = await source.places.toRead(from, signal);
@@ -65,7 +67,7 @@ export async function copyBetween(
   const walk = source.places.forReading(signal);
   return await linkMade(target, at, options, (made) =>
     copyOf(
-      { ...contextOf(source, target, across), walk, made },
+      { ...contextOf(source, target, across, to), walk, made },
       original.parent,
       original.name,
       child,
@@ -96,7 +98,7 @@ export async function moveBetween(
   };
   const walk = source.places.forChanging(signal);
   const changed = await linkMade(target, at, options, async (made) => {
-    const context = { ...contextOf(source, target, across), walk, made };
+    const context = { ...contextOf(source, target, across, to), walk, made };
     const want = await copyOf(context, original.parent, original.name, child, false);
     await requireUnchanged(source, copied, signal);
     return want;
@@ -115,10 +117,11 @@ export async function moveBetween(
 
 function contextOf(
   { walker, files }: TreeParts,
-  { maker, clock }: TreeParts,
+  { maker, clock, litter }: TreeParts,
   across: Across,
-): Pick<TreeParts, 'walker' | 'files' | 'maker' | 'clock'> & { readonly across: Across } {
-  return { walker, files, maker, clock, across };
+  to: TreePath,
+): Omit<CopyContext, 'walk' | 'made'> {
+  return { walker, files, maker, clock, across, litter, staysHere: litterOn(to, litter) };
 }
 
 async function targetOf({ places }: TreeParts, to: TreePath, options: TransferOptions): Promise<Place> {

@@ -3,9 +3,10 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
+import { KEEP_LITTER, type LitterRules, litterOn } from '../base/litter.ts';
 import { KeyedMutex, Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
-import { showPath, type TreePath } from '../base/path.ts';
+import { isWithin, showPath, type TreePath } from '../base/path.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import type { ScratchSpace } from '../cache/scratch-space.ts';
@@ -13,6 +14,7 @@ import type { EditStore } from '../edits/edit-store.ts';
 import type { Landed } from '../edits/landed.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stands } from '../edits/stands.ts';
+import { isLocalText } from '../tahoe/caps.ts';
 import type { Child, Grid, GridSpace } from '../tahoe/grid.ts';
 import { copyBetween, moveBetween, type TreeParts } from './between-trees.ts';
 import { CacheKeeper } from './cache-keeper.ts';
@@ -82,6 +84,8 @@ export interface GridTreeOptions {
   readonly isReadOnly: boolean;
   /** With what every change is refused at first, where one could not be kept safely. */
   readonly writeRefusal?: FsError | undefined;
+  /** What becomes of files that nobody asked for; what may not be made at all is refused by others before. */
+  readonly litter?: LitterRules;
   /** For changes that are answered before the grid has them; undefined = they are written through. */
   readonly local?: LocalParts | undefined;
 }
@@ -126,7 +130,7 @@ export class GridTree implements ReceivingTree {
   constructor(options: GridTreeOptions) {
     this.#o = options;
     this.#saver = new ListingSaver(options.clock);
-    const { local } = options;
+    const { local, litter = KEEP_LITTER } = options;
     const { pending, landed } = local ?? { pending: undefined, landed: undefined };
     const shared = {
       slowness: this.#slowness,
@@ -151,12 +155,12 @@ export class GridTree implements ReceivingTree {
       root: this.#dirs.get(options.rootCap),
       isReadOnly: options.isReadOnly,
     };
-    const parts = { ...options, walker: this.#walker, files: this.#files, slowness: this.#slowness };
+    const parts = { ...options, litter, walker: this.#walker, files: this.#files, slowness: this.#slowness };
     const { clock } = options;
     this.#localChanges =
       local &&
       localFiles &&
-      new LocalChanges({ ...local, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
+      new LocalChanges({ ...local, litter, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
     const changer = this.#localChanges ?? writeThrough;
     const maker =
       local && this.#localChanges
@@ -304,7 +308,8 @@ export class GridTree implements ReceivingTree {
     using _turn = await this.#making.take(`${asked.parent.dir.dirId}/${asked.name}`, options.signal);
     const place = await this.#places.toChange(path, options);
     mustBeFree(place.child);
-    const { writeCap, readCap } = await this.#maker.directory(new Map(), options.signal);
+    const staysHere = litterOn([...place.parent.path, place.name], this.#between.litter);
+    const { writeCap, readCap } = await this.#maker.directory(new Map(), options.signal, staysHere);
     const want = wantedDirectory(writeCap, readCap, this.#o.clock.now());
     return await this.#linker.link(place, options, (current) => {
       mustBeFree(current);
@@ -342,7 +347,21 @@ export class GridTree implements ReceivingTree {
   }
 
   async move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
-    return await this.#transfers.move(from, to, options);
+    return (await this.#isBetweenHereAndGrid(from, to, options.signal))
+      ? await moveBetween(this.#between, this.#between, from, to, options)
+      : await this.#transfers.move(from, to, options);
+  }
+
+  /** What stays here and what the grid has are moved to each other's places as from one tree to another. */
+  async #isBetweenHereAndGrid(from: TreePath, to: TreePath, signal?: AbortSignal): Promise<boolean> {
+    const { litter } = this.#between;
+    const [isFromLitter, isToLitter] = [from, to].map((path) => litterOn(path, litter) !== undefined);
+    if (this.#localChanges === undefined || (!isFromLitter && !isToLitter)) {
+      return false;
+    }
+    const child = isWithin(to, from) ? undefined : (await this.#places.toRead(from, signal)).child;
+    const stays = isFromLitter && isLocalText(child?.readCap);
+    return child !== undefined && stays !== isToLitter;
   }
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {
