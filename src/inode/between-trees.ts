@@ -96,14 +96,14 @@ export async function moveBetween(
       copied.push({ dir, children });
     },
   };
-  const walk = source.places.forChanging(signal);
+  const walk = source.places.forChanging(signal, from);
   const changed = await linkMade(target, at, options, async (made) => {
     const context = { ...contextOf(source, target, across, to), walk, made };
     const want = await copyOf(context, original.parent, original.name, child, false);
-    await requireUnchanged(source, copied, signal);
+    await requireUnchanged(source, from, copied, signal);
     return want;
   });
-  await removeOriginal(source, original, child, copied).catch((error: unknown) => {
+  await removeOriginal(source, from, original, child, copied).catch((error: unknown) => {
     throw error instanceof FsError
       ? new FsError(error.code, `the copy is made, but the original stands yet: ${error.message}`, {
           cause: error,
@@ -151,11 +151,12 @@ async function linkMade(
 /** Removes what was copied. The client has gone or not: a move that got so far is ended. */
 async function removeOriginal(
   source: TreeParts,
+  from: TreePath,
   { parent, name }: Place,
   child: Child,
   copied: readonly Copied[],
 ): Promise<void> {
-  await requireUnchanged(source, copied, undefined);
+  await requireUnchanged(source, from, copied, undefined);
   await source.changer.change(parent, {
     names: [name],
     decide: (state) => {
@@ -175,10 +176,11 @@ async function removeOriginal(
 /** `conflict` where the directories of the source are no longer what was copied. */
 async function requireUnchanged(
   source: TreeParts,
+  from: TreePath,
   copied: readonly Copied[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const walk = source.places.forChanging(signal);
+  const walk = source.places.forChanging(signal, from);
   for (const { dir, children } of copied) {
     // What is read now is compared: a listing that is young enough for a change may be older than the copy.
     const now = await childrenOf(dir, walk.isStrict ? { ...walk, maxAgeMs: 0 } : walk);

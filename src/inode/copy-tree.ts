@@ -88,7 +88,10 @@ async function copyEntry(
     return await copyBytes(context, { parent: context.across?.target ?? from, name, child }, child);
   }
   if (context.staysHere !== undefined && !isLocalText(child.readCap)) {
-    throw new FsError('denied', 'a thing that this gateway does not know how to read can not stay on this machine');
+    throw new FsError(
+      'denied',
+      'a thing that this gateway does not know how to read can not stay on this machine',
+    );
   }
   // What only the read cap opens by this way must not become writable by being copied.
   const isWritable = from.isWritable && context.across?.isSourceReadOnly !== true;
@@ -154,7 +157,11 @@ async function madeDirectory(
   original: Child | undefined,
   children: ReadonlyMap<string, WantedChild>,
 ): Promise<WantedChild> {
-  const { writeCap, readCap } = await context.maker.directory(children, context.walk.signal, context.staysHere);
+  const { writeCap, readCap } = await context.maker.directory(
+    children,
+    context.walk.signal,
+    context.staysHere,
+  );
   context.made.directories.push(writeCap);
   const isMoved = context.across?.moved !== undefined && original !== undefined;
   const times = isMoved ? timesOf(original.metadata, markOf(original.metadata)) : undefined;

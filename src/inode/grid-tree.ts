@@ -3,8 +3,8 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
-import { KEEP_LITTER, type LitterRules, litterOn } from '../base/litter.ts';
 import { KeyedMutex, Limiter } from '../base/limiter.ts';
+import { KEEP_LITTER, type LitterRules, litterOn } from '../base/litter.ts';
 import type { Logger } from '../base/log.ts';
 import { isWithin, showPath, type TreePath } from '../base/path.ts';
 import { SingleFlight } from '../base/single-flight.ts';
@@ -29,6 +29,8 @@ import { FileWrites } from './file-writes.ts';
 import { Linker } from './linker.ts';
 import { ListingSaver } from './listing-saver.ts';
 import type { ListingStore } from './listing-store.ts';
+import { LitterChanges } from './litter-changes.ts';
+import { LitterMaker } from './litter-maker.ts';
 import { LocalChanges } from './local-changes.ts';
 import { type LocalBytes, LocalFiles } from './local-files.ts';
 import { childrenOf, locate, type Place, rootOf, type Walker, walkTo } from './locate.ts';
@@ -92,6 +94,8 @@ export interface GridTreeOptions {
 
 /** What keeps changes that the grid has not yet. */
 export interface LocalParts {
+  /** All but the litter that stays here is written through. */
+  readonly isForLitterAlone?: boolean;
   readonly pending: PendingEdits;
   readonly landed: Landed;
   readonly stands: Stands;
@@ -161,21 +165,36 @@ export class GridTree implements ReceivingTree {
       local &&
       localFiles &&
       new LocalChanges({ ...local, litter, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
-    const changer = this.#localChanges ?? writeThrough;
-    const maker =
-      local && this.#localChanges
-        ? new LocalMaker(local.bodies, this.#localChanges, local.newId)
-        : new GridMaker(options.grid, this.contents);
+    const { changer, maker } = this.#waysOfChange(litter);
     this.#changer = changer;
     this.#maker = maker;
     this.#writeRefusal = options.writeRefusal;
-    this.#places = new Places({ ...parts, landed, refusal: () => this.#writeRefusal });
+    const isLater = (path: TreePath): boolean =>
+      local !== undefined && (!local.isForLitterAlone || litterOn(path, litter) !== undefined);
+    this.#places = new Places({ ...parts, landed, isLater, refusal: () => this.#writeRefusal });
     this.#linker = new Linker(this.#places, changer);
     this.#transfers = new Transfers({ ...parts, changer, maker }, this.#places, this.#linker);
     this.#between = { ...parts, changer, maker, places: this.#places, linker: this.#linker };
     this.#writes = new FileWrites({ ...parts, changer, maker, places: this.#places, linker: this.#linker });
     this.#handles = new OpenHandles({ ...parts, places: this.#places, writes: this.#writes });
     this.#views = new DirectoryViews(this.#files, options.log);
+  }
+
+  /** Who takes changes, and where new things come into being. */
+  #waysOfChange(litter: LitterRules): { readonly changer: Changer; readonly maker: Maker } {
+    const { local, grid } = this.#o;
+    const atGrid = new GridMaker(grid, this.contents);
+    const changes = this.#localChanges;
+    if (local === undefined || changes === undefined) {
+      return { changer: writeThrough, maker: atGrid };
+    }
+    const here = new LocalMaker(local.bodies, changes, local.newId);
+    return local.isForLitterAlone
+      ? {
+          changer: new LitterChanges({ local: changes, pending: local.pending, litter }),
+          maker: new LitterMaker(here, atGrid, litter),
+        }
+      : { changer: changes, maker: here };
   }
 
   /** The directories, for who brings pending edits to the grid. */

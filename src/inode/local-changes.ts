@@ -79,6 +79,22 @@ export class LocalChanges implements Changer {
     }
   }
 
+  /** The grid makes these changes itself. What of ours they detach goes, and directories are known where they stand: call it then. */
+  followUp(dir: DirInode, wants: Decision['wants']): () => Promise<void> {
+    const { pending, stands, rootId } = this.#parts;
+    const updates = wants.map(({ name, want }) => ({
+      place: { dirId: dir.dirId, name },
+      edit: want && { want },
+    }));
+    const detached = detachedBy(this.#parts, rootId, updates);
+    const steps = this.#standsIn(dir.dirId, wants).filter(({ dirId }) => stands.get(dirId) !== undefined);
+    return async () => {
+      const walked = stands.walked(steps);
+      await pending.commit(detached, walked.records);
+      walked.stored();
+    };
+  }
+
   /** A new directory that stands nowhere yet, with its children; `staysHere`: it is to stand where litter does. */
   async makeDirectory(
     dirId: string,
@@ -151,7 +167,10 @@ export class LocalChanges implements Changer {
     place: EditPlace,
     want: WantedChild | undefined,
     below: Child | undefined,
-    { isMoved = false, staysHere }: { readonly isMoved?: boolean; readonly staysHere?: LitterKind | undefined },
+    {
+      isMoved = false,
+      staysHere,
+    }: { readonly isMoved?: boolean; readonly staysHere?: LitterKind | undefined },
   ): PendingUpdate {
     const { pending, clock } = this.#parts;
     const { dirId, name } = place;

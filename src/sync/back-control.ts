@@ -9,6 +9,7 @@ import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { SealedRecord } from '../edits/sealed-records.ts';
 import { withoutParking } from './conflicts.ts';
 import { placeOf } from './dir-sync.ts';
+import { GridQuestion } from './grid-question.ts';
 import { localFileOf } from './local-file.ts';
 import type { Recovery } from './recover.ts';
 import type {
@@ -31,6 +32,8 @@ export interface BackControlParts {
   readonly recovery: Pick<Recovery, 'run'>;
   readonly clock: Clock;
   readonly maxDirtyBytes: number | undefined;
+  /** Where only litter stays here, and all else is on the grid when it is answered; rejects where the grid does not answer. */
+  readonly askGrid?: ((signal: AbortSignal) => Promise<unknown>) | undefined;
   /** Why writes are refused just now. */
   readonly writeRefusal: () => string | undefined;
 }
@@ -47,9 +50,11 @@ const REPORT_EVERY_MS = 1_000;
 
 export class BackControl implements SyncControl {
   readonly #parts: BackControlParts;
+  readonly #question: GridQuestion | undefined;
 
   constructor(parts: BackControlParts) {
     this.#parts = parts;
+    this.#question = parts.askGrid && new GridQuestion(parts.askGrid, parts.clock);
   }
 
   async status(): Promise<SyncStatus> {
@@ -66,10 +71,11 @@ export class BackControl implements SyncControl {
       }
     }
     const refusal = writeRefusal();
+    const gridError = this.#question ? await this.#question.error() : syncer.state.error;
     return {
-      writeMode: 'back',
-      isGridUp: syncer.state.isUp,
-      gridError: syncer.state.error,
+      writeMode: this.#question ? 'through' : 'back',
+      isGridUp: this.#question ? gridError === undefined : syncer.state.isUp,
+      gridError,
       edits: pending.waitingCount,
       parked,
       dirtyBytes: [...bodies.values()].reduce((sum, bytes) => sum + bytes, 0),

@@ -79,7 +79,12 @@ export class Tracks {
   /** It may be worked on now; never one that stays here. */
   isDue(edit: PendingEdit): boolean {
     const nowMs = this.#parts.clock.monotonicMs();
-    return edit.staysHere === undefined && edit.parked === undefined && this.dueAtMs(edit) <= nowMs && this.of(edit).nextTryAtMs <= nowMs;
+    return (
+      edit.staysHere === undefined &&
+      edit.parked === undefined &&
+      this.dueAtMs(edit) <= nowMs &&
+      this.of(edit).nextTryAtMs <= nowMs
+    );
   }
 
   failed(edit: PendingEdit, error: unknown): void {

@@ -104,7 +104,10 @@ describe('litter that stays here', { concurrency: 2 }, () => {
     assert.equal(await client.get('/.Trashes/tree/leaf'), 'leaf');
     assert.equal(await client.get('/.Trashes/tree/._leaf'), 'xattr');
     const trash = await trashOf(home);
-    assert.deepEqual(trash.map(({ path, cause }) => `${cause} ${path}`).sort(), ['deleted /b', 'deleted /tree']);
+    assert.deepEqual(trash.map(({ path, cause }) => `${cause} ${path}`).sort(), [
+      'deleted /b',
+      'deleted /tree',
+    ]);
     assert.equal(await client.transfer('MOVE', '/.Trashes/tree', '/again'), 201);
     await home.flushed();
     assert.deepEqual(await home.tree(), { '/a': 'local', '/again/': '', '/again/leaf': 'leaf' });
@@ -186,6 +189,71 @@ describe('litter that stays here', { concurrency: 2 }, () => {
   });
 });
 
+describe('litter that stays here while all else is written through', { concurrency: 2 }, () => {
+  test('is answered without the grid, outlives kill -9, and all else is on the grid when it is answered', async () => {
+    await using home = await BackHome.start();
+    await home.server.kill('SIGTERM');
+    await home.startServer(LOCAL, 'through');
+    const { client } = home;
+    assert.equal(await client.mkcol('/d'), 201);
+    assert.equal(await client.put('/d/a', 'a'), 201);
+    assert.deepEqual(await home.tree(), { '/d/': '', '/d/a': 'a' });
+    await home.proxy.refuse();
+    assert.equal(await client.put('/d/._a', 'xattr'), 201);
+    assert.equal(await client.mkcol('/.Spotlight-V100'), 201);
+    assert.equal(await client.put('/.Spotlight-V100/index', 'index'), 201);
+    assert.equal(await client.put('/d/b', 'b'), 503);
+    assert.equal((await home.status()).isGridUp, false);
+    await home.proxy.accept();
+    const { writeMode, edits, isSynced, code } = await home.status();
+    assert.deepEqual([writeMode, edits, isSynced, code], ['through', 0, true, 0]);
+    await home.server.kill('SIGKILL');
+    await home.startServer(LOCAL, 'through');
+    assert.equal((await home.status()).writeMode, 'through');
+    assert.equal(await home.client.get('/d/._a'), 'xattr');
+    assert.equal(await home.client.get('/.Spotlight-V100/index'), 'index');
+    await eventually(async () => assert.equal(await home.client.put('/d/b', 'b'), 201), 10_000);
+    assert.deepEqual(await home.tree(), { '/d/': '', '/d/a': 'a', '/d/b': 'b' });
+  });
+
+  test('goes with its directory, and from here to the grid and back as it is moved', async () => {
+    await using home = await BackHome.start();
+    await home.client.put('/Thumbs.db', 'of all');
+    await home.client.put('/desktop.ini', 'of all');
+    await home.flushed();
+    await home.server.kill('SIGTERM');
+    await home.startServer(LOCAL, 'through');
+    const { client } = home;
+    await client.mkcol('/d');
+    await client.mkcol('/d/e');
+    await client.put('/d/e/._x', 'x');
+    await client.put('/d/e/x', 'plain');
+    assert.equal(await client.transfer('MOVE', '/d', '/moved'), 201);
+    assert.equal(await client.get('/moved/e/._x'), 'x');
+    assert.equal(await client.transfer('MOVE', '/moved/e', '/e'), 201);
+    assert.equal(await client.transfer('MOVE', '/e/._x', '/e/._y'), 201);
+    assert.equal(await client.transfer('MOVE', '/e/._y', '/._z'), 201);
+    assert.equal(await client.transfer('MOVE', '/._z', '/e/._x'), 201);
+    assert.equal(await client.get('/e/._x'), 'x');
+    assert.equal(await client.transfer('COPY', '/e', '/copy'), 201);
+    assert.equal(await client.transfer('MOVE', '/e/._x', '/y'), 201);
+    assert.equal(await client.transfer('MOVE', '/e/x', '/e/._x'), 201);
+    assert.equal(await client.put('/Thumbs.db', 'here'), 204);
+    const both = { '/Thumbs.db': 'of all', '/desktop.ini': 'of all' };
+    const rest = { '/copy/': '', '/copy/x': 'plain', '/e/': '', '/moved/': '', '/y': 'x' };
+    assert.deepEqual(await home.tree(), { ...both, ...rest });
+    assert.deepEqual(await names(client, '/e/'), ['/e/._x']);
+    assert.equal(await client.get('/e/._x'), 'plain');
+    assert.equal(await client.get('/Thumbs.db'), 'here');
+    assert.equal(await client.remove('/Thumbs.db'), 204);
+    assert.equal(await client.remove('/desktop.ini'), 204);
+    assert.equal(await client.remove('/e'), 204);
+    assert.deepEqual(await home.tree(), { '/copy/': '', '/copy/x': 'plain', '/moved/': '', '/y': 'x' });
+    assert.deepEqual(await names(client, '/'), ['/copy/', '/moved/', '/y']);
+    await eventually(async () => assert.deepEqual(await dirtyFiles(home), []), 20_000);
+  });
+});
+
 describe('litter that is refused', { concurrency: 2 }, () => {
   test('is not made by any way, and what is there may be read, moved away and removed', async () => {
     await using home = await BackHome.start(KEEP);
@@ -199,7 +267,8 @@ describe('litter that is refused', { concurrency: 2 }, () => {
     await home.server.kill('SIGTERM');
     await home.startServer(REFUSE);
     const { client } = home;
-    const lock = '<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>';
+    const lock =
+      '<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>';
     for (const path of ['/._b', '/.DS_Store', '/d/._a', '/THUMBS.DB', '/.Trashes/x', '/.spotlight-V100']) {
       assert.equal(await client.put(path, 'x'), 403, path);
       assert.equal(await client.transfer('COPY', '/a', path), 403, path);
@@ -252,7 +321,10 @@ async function dirtyFiles({ home }: BackHome): Promise<readonly string[]> {
 }
 
 /** Another gateway with the same root, which has a home of its own. */
-async function startSecond(home: BackHome, args: readonly string[]): Promise<AsyncDisposable & { client: DavClient }> {
+async function startSecond(
+  home: BackHome,
+  args: readonly string[],
+): Promise<AsyncDisposable & { client: DavClient }> {
   const folder = join(home.home, 'second');
   await mkdir(folder);
   const server = await startServer({ home: folder, args: [...home.root.args(home.gateway.url), ...args] });
