@@ -70,7 +70,10 @@ export class LitterChanges implements Changer {
   /** Throws where the grid has a part in it. */
   #checked(at: WalkedDir, decision: Decision): Decision {
     const { pending } = this.#parts;
-    const onGrid = at.dir.isLocal ? undefined : at.dir.gridChildrenAtHand();
+    if (at.dir.isLocal) {
+      return decision;
+    }
+    const onGrid = at.dir.gridChildrenAtHand();
     const both: string[] = [];
     for (const { name, want } of decision.wants) {
       const isHere = pending.get({ dirId: at.dir.dirId, name })?.want !== undefined;

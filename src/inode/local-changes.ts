@@ -106,7 +106,7 @@ export class LocalChanges implements Changer {
       const some = wants.slice(start, start + MAX_AT_ONCE);
       const updates = some.map(({ name, want }) =>
         this.#update({ dirId, name }, this.#stillThere(want), undefined, {
-          staysHere: this.#staying([name], want) ?? staysHere,
+          staysHere: staysHere ?? this.#staying([name], want, false),
         }),
       );
       await this.#commit(updates, this.#standsIn(dirId, some));
@@ -147,7 +147,7 @@ export class LocalChanges implements Changer {
       const now = want === undefined ? dir.childrenInMemory()?.get(name) : undefined;
       const isMoved = now !== undefined && wanted.has(capOf(now));
       const place = { dirId: dir.dirId, name };
-      const staysHere = want && this.#staying([...path, name], want);
+      const staysHere = want && this.#staying([...path, name], want, dir.isLocal);
       return this.#update(place, want && this.#stillThere(want), below?.get(name), { isMoved, staysHere });
     });
   }
@@ -199,8 +199,9 @@ export class LocalChanges implements Changer {
   }
 
   /** Litter that is made here stays here; what the grid has got is changed there. */
-  #staying(path: TreePath, { writeCap, readCap }: WantedChild): LitterKind | undefined {
-    return isLocalText(writeCap ?? readCap) ? litterOn(path, this.#parts.litter) : undefined;
+  #staying(path: TreePath, { writeCap, readCap }: WantedChild, isInLocal: boolean): LitterKind | undefined {
+    const isHere = isInLocal || isLocalText(writeCap ?? readCap); // a directory that stays here is never written there
+    return isHere ? litterOn(path, this.#parts.litter) : undefined;
   }
 
   /** Bytes that were here when somebody began to copy them may have landed since, or be gone. */
