@@ -2,7 +2,7 @@
 // them. It decides what a change means; the writing is the directory's writer's.
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
-import { FsError } from '../base/errors.ts';
+import { FsError, hasCode } from '../base/errors.ts';
 import { KeyedMutex, Limiter } from '../base/limiter.ts';
 import { KEEP_LITTER, type LitterRules, litterOn } from '../base/litter.ts';
 import type { Logger } from '../base/log.ts';
@@ -378,9 +378,21 @@ export class GridTree implements ReceivingTree {
     if (this.#localChanges === undefined || (!isFromLitter && !isToLitter)) {
       return false;
     }
-    const child = isWithin(to, from) ? undefined : (await this.#places.toRead(from, signal)).child;
+    const child = isWithin(to, from) ? undefined : await this.#childAt(from, signal);
     const stays = isFromLitter && isLocalText(child?.readCap);
     return child !== undefined && stays !== isToLitter;
+  }
+
+  /** What stands there; undefined where no way leads there, too. */
+  async #childAt(path: TreePath, signal?: AbortSignal): Promise<Child | undefined> {
+    try {
+      return (await this.#places.toRead(path, signal)).child;
+    } catch (error) {
+      if (hasCode(error, 'not-found')) {
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {

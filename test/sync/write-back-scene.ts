@@ -43,6 +43,8 @@ export interface SceneOptions {
   readonly keepMs?: number;
   readonly maxDirtyBytes?: number;
   readonly litter?: LitterRules;
+  /** All but the litter. */
+  readonly isThrough?: boolean;
 }
 
 export const REST_MS = 5_000;
@@ -157,7 +159,14 @@ export class Scene implements AsyncDisposable {
       writeRefusal:
         parts.isStoreKnown === false ? new FsError('unavailable', 'writes are refused') : undefined,
       ...(parts.litter && { litter: parts.litter }),
-      local: { pending, landed, stands, bodies, newId: randomId },
+      local: {
+        pending,
+        landed,
+        stands,
+        bodies,
+        newId: randomId,
+        isForLitterAlone: parts.isThrough ?? false,
+      },
     });
     this.trash = new Trash({
       pending,
