@@ -4,11 +4,13 @@ import type { Account, AccountMount, Principal } from './accounts/account.ts';
 import { OWN_ROOT } from './accounts/accounts-file.ts';
 import type { AccountMap } from './accounts/accounts-source.ts';
 import { FsError } from './base/errors.ts';
+import type { LitterRules } from './base/litter.ts';
 import { isWithin, showPath } from './base/path.ts';
 import type { Tree } from './inode/tree.ts';
 import type { MountSet } from './mount-set.ts';
 import { isWriteCap, rootIdOfCap } from './open-mount.ts';
 import type { SyncControl } from './sync/sync-control.ts';
+import { withoutLitter } from './views/litter-refusing-tree.ts';
 import { viewOf } from './views/mount-tree.ts';
 import { QuotaTree } from './views/quota-tree.ts';
 import { SubTree } from './views/sub-tree.ts';
@@ -20,6 +22,7 @@ export interface AccountViewsParts extends Omit<DavServerOptions, 'tree' | 'sync
   readonly mounts: MountSet;
   /** What is served without accounts; undefined where that is not said. */
   readonly ownRoot: string | undefined;
+  readonly litter: LitterRules;
 }
 
 const SYNCED = 'synced';
@@ -102,7 +105,7 @@ export class AccountViews {
       return { path: mount.path, tree: this.#parts.mounts.treeOf(cap), isReadOnly: mayOnlyRead };
     });
     const seen = viewOf(trees, { viewId: name, bornAtMs: this.#bornAtMs });
-    const whole = account ? this.#limited(seen, account) : seen;
+    const whole = withoutLitter(account ? this.#limited(seen, account) : seen, this.#parts.litter);
     return path.length === 0 ? whole : new SubTree(whole, path);
   }
 

@@ -121,7 +121,7 @@ async function start(config: Config, parts: AppParts, closers: Closers) {
   const door = await (config.accounts
     ? openAccounts(
         config.accounts,
-        { ...dav, mounts, ownRoot: opened.rootCap, cacheDir: config.cacheDir },
+        { ...dav, mounts, ownRoot: opened.rootCap, litter: config.litter, cacheDir: config.cacheDir },
         closers,
       )
     : openRoot(config, requireRootCap(opened), { ...dav, mounts }));

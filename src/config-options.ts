@@ -26,6 +26,8 @@ export type OptionName =
   | 'durability'
   | 'cache-max-dirty'
   | 'trash-keep'
+  | 'apple-double'
+  | 'litter'
   | 'transfers'
   | 'bwlimit'
   | 'shutdown-grace'
@@ -229,6 +231,23 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     group: WRITES,
     about: 'how long what was overwritten or deleted can be restored; 0 = it is forgotten at once',
     byDefault: '30d',
+    commands: serve,
+  },
+  'apple-double': {
+    kind: 'text',
+    value: 'HOW',
+    group: WRITES,
+    about:
+      'what becomes of the ._NAME files of macOS: keep = as any file, local = they stay on this disk, refuse = 403',
+    byDefault: 'keep',
+    commands: serve,
+  },
+  litter: {
+    kind: 'text',
+    value: 'HOW',
+    group: WRITES,
+    about: 'the same for .DS_Store, .Spotlight-*, .Trashes, Thumbs.db, desktop.ini and their like',
+    byDefault: 'keep',
     commands: serve,
   },
   transfers: {

@@ -1,5 +1,6 @@
 // When a write is answered, and how it goes on to the grid from there.
 import { FsError } from './base/errors.ts';
+import { KEEP_LITTER, type LitterPolicy, type LitterRules } from './base/litter.ts';
 import type { Settings } from './config-settings.ts';
 import {
   parseChoice,
@@ -31,11 +32,14 @@ export interface WriteSettings {
   readonly shutdownGraceMs: number;
   /** 0 = what was overwritten or deleted is forgotten at once. */
   readonly trashKeepMs: number;
+  /** What becomes of files that nobody asked for. */
+  readonly litter: LitterRules;
 }
 
 const DEFAULT_MODE: WriteMode = 'back';
 const WRITE_MODES: readonly WriteMode[] = ['back', 'through'];
 const DURABILITIES = ['fsync', 'os'] as const;
+const LITTER_POLICIES: readonly LitterPolicy[] = ['keep', 'local', 'refuse'];
 const STORES = ['sqlite:', 'memory:', 'sqlite', 'memory'] as const;
 
 const GIB = 2 ** 30;
@@ -48,6 +52,8 @@ export function readWrites(settings: Settings): WriteSettings {
   const maxDirtyBytes = settings.parsed('cache-max-dirty', parseSizeBytes, 5 * GIB);
   const rates = settings.parsed('bwlimit', parseRates, { up: Infinity, down: Infinity });
   const durability = settings.parsed('durability', (text) => parseChoice(text, DURABILITIES), 'fsync');
+  const litterOf = (option: 'apple-double' | 'litter', byDefault: LitterPolicy): LitterPolicy =>
+    settings.parsed(option, (text) => parseChoice(text, LITTER_POLICIES), byDefault);
   return {
     store,
     writeMode: store === 'memory' ? 'through' : asked,
@@ -59,15 +65,24 @@ export function readWrites(settings: Settings): WriteSettings {
     downloadBytesPerSecond: finite(rates.down),
     shutdownGraceMs: settings.parsed('shutdown-grace', parseDelayMs, 30_000),
     trashKeepMs: settings.parsed('trash-keep', parseKeepMs, 30 * DAY_MS),
+    litter: {
+      appleDouble: litterOf('apple-double', KEEP_LITTER.appleDouble),
+      litter: litterOf('litter', KEEP_LITTER.litter),
+    },
   };
 }
 
 /** An answer that rests on this disk needs a store that is on it. */
-export function checkStore(settings: Settings, { store, writeMode }: WriteSettings): void {
+export function checkStore(settings: Settings, { store, writeMode, litter }: WriteSettings): void {
   const asked = settings.find('write-mode');
   if (store === 'memory' && asked !== undefined && asked.texts[0] !== writeMode) {
     throw new FsError('bad-config', '--store memory: forgets at its end what write mode back has answered', {
       hint: 'give --write-mode through, or another store',
+    });
+  }
+  if (store === 'memory' && Object.values(litter).includes('local')) {
+    throw new FsError('bad-config', '--store memory: forgets at its end what is to stay on this machine', {
+      hint: 'give --apple-double and --litter keep or refuse, or another store',
     });
   }
 }

@@ -14,13 +14,14 @@ import { inBackground } from './in-background.ts';
 import { rootIdOfCap } from './open-mount.ts';
 import { warnOfOrphans } from './orphans.ts';
 import { hashPassword } from './seal/password.ts';
+import { withoutLitter } from './views/litter-refusing-tree.ts';
 import { DavServer } from './webdav/dav-server.ts';
 
 export interface Door extends Pick<FrontOptions<Principal>, 'authenticate' | 'handle' | 'syncOf'> {
   readonly reload: () => Promise<void>;
 }
 
-type RootParts = Omit<AccountViewsParts, 'ownRoot'>;
+type RootParts = Omit<AccountViewsParts, 'ownRoot' | 'litter'>;
 
 export interface AccountsParts extends AccountViewsParts {
   readonly cacheDir: string;
@@ -30,7 +31,7 @@ export interface AccountsParts extends AccountViewsParts {
 export async function openRoot(config: Config, rootCap: string, parts: RootParts): Promise<Door> {
   const { mounts, log, clock } = parts;
   const { tree, sync, syncStateOf } = await mounts.open(rootCap);
-  const server = new DavServer({ ...parts, tree, syncStateOf });
+  const server = new DavServer({ ...parts, tree: withoutLitter(tree, config.litter), syncStateOf });
   const logins = config.account && (await Logins.create(await soleAccount(config.account), { clock, log }));
   return {
     authenticate: logins && loginBy(logins),

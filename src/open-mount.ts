@@ -105,7 +105,11 @@ async function open(cap: string, parts: MountParts, closers: Closers): Promise<M
   closers.add(() => cache.close());
   const records = new SealedRecords(local, writersSecrets(cacheRoot.writerKey));
   const kept = { cacheRoot, records, cache, dirtyAllowance: parts.dirtyAllowance, log, clock };
-  const writeBack = await openWriteBack(config, kept, closers);
+  const writeBack = await openWriteBack(
+    config,
+    { ...kept, isStoreKnown: writeRefusal === undefined },
+    closers,
+  );
   const tree = new GridTree({
     grid,
     rootCap: cap,
@@ -123,16 +127,17 @@ async function open(cap: string, parts: MountParts, closers: Closers): Promise<M
     isSoleWriter: config.isSoleWriter,
     isReadOnly: config.isReadOnly,
     writeRefusal,
+    litter: config.litter,
     local: writeBack,
   });
   closers.add(() => tree.stop());
   const keeper = tree.cacheKeeper(new Pins(local, cache));
   closers.add(() => keeper.stop());
-  const syncing = writeBack && makeSyncing(config, { ...kept, grid, tree, opened, writeBack });
+  const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(cap, signal);
+  const syncing = writeBack && makeSyncing(config, { ...kept, grid, tree, opened, writeBack, askGrid });
   if (syncing) {
     closers.add(() => syncing.stop());
   }
-  const askGrid = (signal: AbortSignal): Promise<unknown> => grid.check(cap, signal);
   const sync =
     syncing?.control ??
     new ThroughControl({

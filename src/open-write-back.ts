@@ -31,6 +31,7 @@ import type { LocalFileCap } from './tahoe/caps.ts';
 import type { Grid } from './tahoe/grid.ts';
 
 export interface WriteBack extends LocalParts {
+  readonly isForLitterAlone: boolean;
   readonly bodies: DirtyStore;
   /** Who else gives up what can be spared, where the clean cache has nothing left. */
   makeRoomBy(giveUp: GiveUp): void;
@@ -39,7 +40,7 @@ export interface WriteBack extends LocalParts {
 /** Frees so many bytes; false where there is nothing more. */
 type GiveUp = (bytes: number) => Promise<boolean>;
 
-/** Undefined where changes are written through and none of an earlier run waits, or where none can be made. */
+/** Undefined where changes are written through, none of an earlier run waits and no litter stays here, or where none can be made. */
 export async function openWriteBack(
   config: Config,
   parts: AppParts & {
@@ -48,6 +49,8 @@ export async function openWriteBack(
     readonly cache: BlockCache;
     /** Where other mounts have a part in the bound of what is not on the grid yet. */
     readonly dirtyAllowance?: SharedAllowance;
+    /** False: the store that knew what waits is lost. */
+    readonly isStoreKnown?: boolean;
     /** Where the bytes go; by itself the system's. */
     readonly disk?: Disk;
   },
@@ -58,13 +61,18 @@ export async function openWriteBack(
   if (config.store === 'memory' || dirtyKey === undefined || writerKey === undefined) {
     return undefined;
   }
-  const pending = await PendingEdits.open(records);
-  if (config.writeMode === 'through') {
-    if (pending.size === 0 && !(await hasDirtyFiles(cacheRoot.folder))) {
-      return undefined;
-    }
+  const pending = await PendingEdits.open(records, config.litter);
+  const hasLitter = Object.values(config.litter).includes('local') || pending.size > pending.waitingCount;
+  const isUnsynced =
+    pending.waitingCount > 0 ||
+    (hasLitter ? parts.isStoreKnown === false : await hasDirtyFiles(cacheRoot.folder));
+  const isThrough = config.writeMode === 'through';
+  if (isThrough && !isUnsynced && !hasLitter) {
+    return undefined;
+  }
+  if (isThrough && isUnsynced) {
     log.warn(
-      { changes: pending.size },
+      { changes: pending.waitingCount },
       'changes that were answered earlier are not on the grid yet: they are brought there first, and until the next ' +
         'start a write is answered when it is safe on this disk',
     );
@@ -86,6 +94,7 @@ export async function openWriteBack(
   });
   closers.add(() => bodies.close());
   return {
+    isForLitterAlone: isThrough && !isUnsynced,
     pending,
     landed: await Landed.open(records),
     stands: await Stands.open(records),
@@ -104,12 +113,14 @@ export interface SyncParts extends AppParts {
   readonly records: SealedRecords;
   readonly cache: BlockCache;
   readonly writeBack: WriteBack;
+  /** Rejects where the grid does not answer. */
+  readonly askGrid: (signal: AbortSignal) => Promise<unknown>;
 }
 
 /** What brings changes to the grid, and what is told of it. */
 export interface Syncing {
   readonly control: SyncControl;
-  readonly stateOf: (resource: Resource) => SyncState | 'synced';
+  readonly stateOf: (resource: Resource) => SyncState | 'local' | 'synced';
   /** From now on what waits is brought to the grid. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -139,6 +150,7 @@ export function makeSyncing(config: Config, parts: SyncParts): Syncing {
     trash,
     recovery,
     maxDirtyBytes: config.maxDirtyBytes,
+    askGrid: writeBack.isForLitterAlone ? parts.askGrid : undefined,
     writeRefusal: () => tree.writeRefusal?.message,
   });
   return {

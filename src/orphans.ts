@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
-import { hasDirtyFiles, hasEdits } from './meta/unsynced.ts';
+import { hasDirtyFiles, hasEdits, hasLitter } from './meta/unsynced.ts';
 
 const ROOT_ID = /^[a-z2-7]{26}$/;
 
@@ -22,10 +22,11 @@ export async function warnOfOrphans(cacheDir: string, named: readonly string[], 
   }
 }
 
-/** False where another server has it: that one looks after them. */
+/** False where another server has it: that one looks after them. Litter that stays here is none. */
 async function holdsChanges(folder: string): Promise<boolean> {
   try {
-    return (await hasEdits(join(folder, 'local.sqlite'))) || (await hasDirtyFiles(folder));
+    const store = join(folder, 'local.sqlite');
+    return (await hasEdits(store)) || ((await hasDirtyFiles(folder)) && !(await hasLitter(store)));
   } catch (error) {
     if (hasCode(error, 'unavailable', 'denied', 'no-space')) {
       return false;

@@ -4,6 +4,7 @@
 // so what one decides on is what it changes; the store takes them in the same order. Where it refuses one, the name
 // goes back to what the store has.
 import { internalError } from '../base/errors.ts';
+import { KEEP_LITTER, type LitterRules } from '../base/litter.ts';
 import type { RecordChange } from '../meta/meta-store.ts';
 import { type EditPlace, placeKey } from './edit.ts';
 import { capOf, type PendingEdit, type PendingUpdate } from './pending.ts';
@@ -21,6 +22,8 @@ interface InFlight {
 }
 
 const KIND = 'pending/';
+/** Those that stay here: told apart without the key, by who looks after folders that nobody opens. */
+const KIND_HERE = 'here/';
 const NONE: ReadonlyMap<string, PendingEdit> = new Map();
 const NOBODY: ReadonlySet<PendingEdit> = new Set();
 
@@ -31,23 +34,45 @@ export class PendingEdits {
   readonly #inFlight = new Map<string, InFlight>();
   readonly #listeners = new Set<SettledListener>();
   #size = 0;
+  #staying = 0;
+  /** The store may have a record of that kind. */
+  #hasHere = false;
   #lastGen = 0;
 
   private constructor(records: SealedRecords) {
     this.#records = records;
   }
 
-  /** With all that an earlier run left. Throws `corrupt` for one that does not open. */
-  static async open(records: SealedRecords): Promise<PendingEdits> {
+  /**
+   * With all that an earlier run left. What stayed here and is to be kept by now goes to the grid. Throws `corrupt` for
+   * one that does not open.
+   */
+  static async open(records: SealedRecords, litter: LitterRules = KEEP_LITTER): Promise<PendingEdits> {
     const edits = new PendingEdits(records);
     for await (const { value } of records.scan<PendingEdit>(KIND)) {
       edits.#put({ ...value, gen: edits.nextGen() });
     }
+    const released: PendingEdit[] = [];
+    for await (const { value } of records.scan<PendingEdit>(KIND_HERE)) {
+      const { staysHere, ...rest } = value;
+      edits.#hasHere = true;
+      if (staysHere !== undefined && litter[staysHere] !== 'keep') {
+        edits.#put({ ...value, gen: edits.nextGen() });
+      } else {
+        released.push({ ...rest, gen: edits.nextGen() });
+      }
+    }
+    await edits.commit(released.map((edit) => ({ place: edit, edit })));
     return edits;
   }
 
   get size(): number {
     return this.#size;
+  }
+
+  /** How many there are that are to go to the grid. */
+  get waitingCount(): number {
+    return this.#size - this.#staying;
   }
 
   /** Of one directory by name; the map changes with them, until there is none. */
@@ -59,7 +84,7 @@ export class PendingEdits {
     return this.#byDir.get(dirId)?.get(name);
   }
 
-  /** The directories that have any. */
+  /** The directories that have any edits. */
   dirIds(): IterableIterator<string> {
     return this.#byDir.keys();
   }
@@ -68,6 +93,29 @@ export class PendingEdits {
     for (const edits of this.#byDir.values()) {
       yield* edits.values();
     }
+  }
+
+  /** Those that are to go to the grid. */
+  *waiting(): Generator<PendingEdit> {
+    for (const edit of this.all()) {
+      if (edit.staysHere === undefined) {
+        yield edit;
+      }
+    }
+  }
+
+  /** The directories that have any of them. */
+  waitingDirIds(): ReadonlySet<string> {
+    const dirIds = new Set<string>();
+    for (const { dirId } of this.waiting()) {
+      dirIds.add(dirId);
+    }
+    return dirIds;
+  }
+
+  /** Those of one directory. */
+  waitingOf(dirId: string): PendingEdit[] {
+    return [...this.of(dirId).values()].filter(({ staysHere }) => staysHere === undefined);
   }
 
   /** Those that want the thing behind a cap: its write cap where the child has one. */
@@ -93,7 +141,7 @@ export class PendingEdits {
       this.#began(update);
     }
     try {
-      await this.#records.commit([...updates.map((update) => this.#recordOf(update)), ...records]);
+      await this.#records.commit([...updates.flatMap((update) => this.#recordsOf(update)), ...records]);
     } catch (error) {
       for (const update of updates) {
         this.#ended(update, false);
@@ -108,8 +156,14 @@ export class PendingEdits {
     }
   }
 
-  #recordOf({ place, edit }: PendingUpdate): RecordChange {
-    return this.#records.change(KIND + placeKey(place), edit);
+  #recordsOf({ place, edit }: PendingUpdate): RecordChange[] {
+    const key = placeKey(place);
+    const stays = edit?.staysHere !== undefined;
+    this.#hasHere ||= stays;
+    return [
+      this.#records.change(KIND + key, stays ? undefined : edit),
+      ...(this.#hasHere ? [this.#records.change(KIND_HERE + key, stays ? edit : undefined)] : []),
+    ];
   }
 
   #began(update: PendingUpdate): void {
@@ -162,6 +216,7 @@ export class PendingEdits {
     const ofDir = this.#byDir.get(edit.dirId) ?? new Map<string, PendingEdit>();
     this.#byDir.set(edit.dirId, ofDir);
     this.#size += ofDir.has(edit.name) ? 0 : 1;
+    this.#staying += edit.staysHere === undefined ? 0 : 1;
     ofDir.set(edit.name, edit);
     const cap = edit.want && capOf(edit.want);
     if (cap !== undefined) {
@@ -182,6 +237,7 @@ export class PendingEdits {
   }
 
   #unindex(edit: PendingEdit): void {
+    this.#staying -= edit.staysHere === undefined ? 0 : 1;
     const cap = edit.want && capOf(edit.want);
     const wanting = cap === undefined ? undefined : this.#byCap.get(cap);
     wanting?.delete(edit);

@@ -1,5 +1,6 @@
 // A pending edit: one name of one directory that differs from what the grid has, as clients were told it is. State, not
 // a log: of many changes of a name the last one is kept, with what the grid had there before the first of them.
+import type { LitterKind } from '../base/litter.ts';
 import type { EditPlace, SeenChild, WantedChild } from './edit.ts';
 
 /** What the grid had at a name. */
@@ -17,6 +18,8 @@ export interface PendingEdit extends EditPlace {
   readonly tried: readonly string[];
   /** What stood here was moved by us: what is taken away from the name is not deleted. */
   readonly isMoved?: boolean;
+  /** It is litter, and never goes to the grid: all that it wants is on this machine alone. */
+  readonly staysHere?: LitterKind;
   /** Another one for each change by a client; unique in this process. */
   readonly gen: number;
   /** Wall times, ms: of the first change that the grid has not, and of the last one. */

@@ -3,11 +3,12 @@
 // source after that, and only if all of it is still what was copied. A crash in between leaves both, never none.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
+import { type LitterRules, litterOn } from '../base/litter.ts';
 import { showPath, type TreePath } from '../base/path.ts';
 import type { SeenChild } from '../edits/edit.ts';
 import type { Child } from '../tahoe/grid.ts';
 import type { Changer } from './changer.ts';
-import { type Across, copyOf, copyOfRoot, type Made } from './copy-tree.ts';
+import { type Across, type CopyContext, copyOf, copyOfRoot, type Made } from './copy-tree.ts';
 import { describeRoot } from './describe.ts';
 import type { Files } from './file-inode.ts';
 import type { Linker } from './linker.ts';
@@ -27,6 +28,7 @@ export interface TreeParts {
   readonly maker: Maker;
   readonly places: Places;
   readonly linker: Linker;
+  readonly litter: LitterRules;
 }
 
 /** A directory of the source, and its children as they were copied. */
@@ -53,7 +55,7 @@ export async function copyBetween(
     }
     const across = { target: at.parent, isSourceReadOnly, moved: undefined };
     const make = (made: Made): ReturnType<typeof copyOfRoot> =>
-      copyOfRoot({ ...contextOf(source, target, across), walk, made }, root, isShallow);
+      copyOfRoot({ ...contextOf(source, target, across, to), walk, made }, root, isShallow);
     return await linkMade(target, at, options, make);
   }
   const original = await source.places.toRead(from, signal);
@@ -65,7 +67,7 @@ export async function copyBetween(
   const walk = source.places.forReading(signal);
   return await linkMade(target, at, options, (made) =>
     copyOf(
-      { ...contextOf(source, target, across), walk, made },
+      { ...contextOf(source, target, across, to), walk, made },
       original.parent,
       original.name,
       child,
@@ -94,14 +96,14 @@ export async function moveBetween(
       copied.push({ dir, children });
     },
   };
-  const walk = source.places.forChanging(signal);
+  const walk = source.places.forChanging(signal, from);
   const changed = await linkMade(target, at, options, async (made) => {
-    const context = { ...contextOf(source, target, across), walk, made };
+    const context = { ...contextOf(source, target, across, to), walk, made };
     const want = await copyOf(context, original.parent, original.name, child, false);
-    await requireUnchanged(source, copied, signal);
+    await requireUnchanged(source, from, copied, signal);
     return want;
   });
-  await removeOriginal(source, original, child, copied).catch((error: unknown) => {
+  await removeOriginal(source, from, original, child, copied).catch((error: unknown) => {
     throw error instanceof FsError
       ? new FsError(error.code, `the copy is made, but the original stands yet: ${error.message}`, {
           cause: error,
@@ -115,10 +117,11 @@ export async function moveBetween(
 
 function contextOf(
   { walker, files }: TreeParts,
-  { maker, clock }: TreeParts,
+  { maker, clock, litter }: TreeParts,
   across: Across,
-): Pick<TreeParts, 'walker' | 'files' | 'maker' | 'clock'> & { readonly across: Across } {
-  return { walker, files, maker, clock, across };
+  to: TreePath,
+): Omit<CopyContext, 'walk' | 'made'> {
+  return { walker, files, maker, clock, across, litter, staysHere: litterOn(to, litter) };
 }
 
 async function targetOf({ places }: TreeParts, to: TreePath, options: TransferOptions): Promise<Place> {
@@ -148,11 +151,12 @@ async function linkMade(
 /** Removes what was copied. The client has gone or not: a move that got so far is ended. */
 async function removeOriginal(
   source: TreeParts,
+  from: TreePath,
   { parent, name }: Place,
   child: Child,
   copied: readonly Copied[],
 ): Promise<void> {
-  await requireUnchanged(source, copied, undefined);
+  await requireUnchanged(source, from, copied, undefined);
   await source.changer.change(parent, {
     names: [name],
     decide: (state) => {
@@ -172,10 +176,11 @@ async function removeOriginal(
 /** `conflict` where the directories of the source are no longer what was copied. */
 async function requireUnchanged(
   source: TreeParts,
+  from: TreePath,
   copied: readonly Copied[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const walk = source.places.forChanging(signal);
+  const walk = source.places.forChanging(signal, from);
   for (const { dir, children } of copied) {
     // What is read now is compared: a listing that is young enough for a change may be older than the copy.
     const now = await childrenOf(dir, walk.isStrict ? { ...walk, maxAgeMs: 0 } : walk);

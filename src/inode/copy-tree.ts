@@ -1,9 +1,11 @@
 // A copy of a child. A file's cap is linked once more and no byte moves; a directory becomes new dirnodes over the
 // same file caps, made bottom-up, each with all its children in one call, linked nowhere until the top is: the copy
 // appears whole or not at all. Mutable files are copied by their bytes: a second link to one is an alias, no copy. So are
-// files that another tree keeps here: no other tree can read them.
+// files that another tree keeps here: no other tree can read them; and all that is to stay here. The copy of a directory
+// is made without the litter in it, unless the original goes.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
+import { type LitterKind, type LitterRules, litterKindOf } from '../base/litter.ts';
 import type { WantedChild } from '../edits/edit.ts';
 import { isLocalText, parseCap } from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
@@ -25,6 +27,9 @@ export interface CopyContext {
   readonly maker: Maker;
   readonly clock: Clock;
   readonly made: Made;
+  readonly litter: LitterRules;
+  /** The copy is to stay on this machine. */
+  readonly staysHere: LitterKind | undefined;
   /** Where another tree than the original's gets the copy, and by what rights. */
   readonly across?: Across;
 }
@@ -82,17 +87,35 @@ async function copyEntry(
   if (child.kind === 'file' && isCopiedByBytes(context, child)) {
     return await copyBytes(context, { parent: context.across?.target ?? from, name, child }, child);
   }
+  if (context.staysHere !== undefined && !isLocalText(child.readCap)) {
+    throw new FsError(
+      'denied',
+      'a thing that this gateway does not know how to read can not stay on this machine',
+    );
+  }
   // What only the read cap opens by this way must not become writable by being copied.
   const isWritable = from.isWritable && context.across?.isSourceReadOnly !== true;
   return wantedAgain(isWritable ? child : { ...child, writeCap: undefined });
 }
 
-function isCopiedByBytes({ across }: CopyContext, { writeCap, readCap }: Child): boolean {
+function isCopiedByBytes({ across, maker, staysHere }: CopyContext, { writeCap, readCap }: Child): boolean {
   const cap = writeCap ?? readCap;
   if (cap === undefined) {
     return false;
   }
-  return isLocalText(cap) ? across !== undefined : parseCap(cap).kind === 'mutable';
+  return isLocalText(cap)
+    ? across !== undefined || !maker.linksLocal
+    : staysHere !== undefined || parseCap(cap).kind === 'mutable';
+}
+
+/** Litter in a directory that itself is none. */
+function isLeftOut({ litter, staysHere, across, maker }: CopyContext, name: string): boolean {
+  const kind = litterKindOf(name);
+  if (kind === undefined || litter[kind] === 'keep' || staysHere !== undefined) {
+    return false;
+  }
+  const isMoved = across?.moved !== undefined;
+  return !isMoved || (litter[kind] === 'local' && !maker.linksLocal);
 }
 
 /** What to link for a copy of all that is in a root directory. */
@@ -116,9 +139,17 @@ async function copyDirectory(
   context.across?.moved?.(dir, children);
   const copies = new Map<string, WantedChild>();
   for (const [name, child] of children) {
-    copies.set(name, await copyEntry(context, dir, name, child, budget));
+    if (!isLeftOut(context, name)) {
+      copies.set(name, await copyEntry(within(context, name), dir, name, child, budget));
+    }
   }
   return await madeDirectory(context, original, copies);
+}
+
+function within(context: CopyContext, name: string): CopyContext {
+  const { litter, staysHere } = context;
+  const kind = staysHere ?? litterKindOf(name);
+  return kind === undefined || litter[kind] !== 'local' ? context : { ...context, staysHere: kind };
 }
 
 async function madeDirectory(
@@ -126,7 +157,11 @@ async function madeDirectory(
   original: Child | undefined,
   children: ReadonlyMap<string, WantedChild>,
 ): Promise<WantedChild> {
-  const { writeCap, readCap } = await context.maker.directory(children, context.walk.signal);
+  const { writeCap, readCap } = await context.maker.directory(
+    children,
+    context.walk.signal,
+    context.staysHere,
+  );
   context.made.directories.push(writeCap);
   const isMoved = context.across?.moved !== undefined && original !== undefined;
   const times = isMoved ? timesOf(original.metadata, markOf(original.metadata)) : undefined;
@@ -140,7 +175,9 @@ async function copyBytes(context: CopyContext, place: Place, child: Child): Prom
   const { modifiedAtMs } = timesOf(child.metadata, facts.mark);
   const about = { modifiedAtMs, contentType: facts.mark?.y, checksums: facts.checksums };
   const { signal } = context.walk;
-  const stored = await context.maker.file(bytes, { ...about, place, expectedBytes: sizeBytes, signal });
+  const isLitter = context.staysHere !== undefined;
+  const file = { ...about, place, expectedBytes: sizeBytes, isLitter, signal };
+  const stored = await context.maker.file(bytes, file);
   context.made.files.push(stored.result);
   return wantedFile(stored.result, { ...about, sha256: stored.sha256 }, child);
 }

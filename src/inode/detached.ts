@@ -1,6 +1,6 @@
 // Which pending edits stand in directories that nobody reaches any more: they go with them. In doubt they stay, since
 // a directory may stand at a second place that is not at hand just now.
-import { placeKey, type WantedChild } from '../edits/edit.ts';
+import { type EditPlace, placeKey, type WantedChild } from '../edits/edit.ts';
 import type { PendingEdit, PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stands } from '../edits/stands.ts';
@@ -14,11 +14,17 @@ export interface DetachedParts {
   readonly dirs: DirTable;
 }
 
+/** A name that is to have another child, or none. */
+interface Change {
+  readonly place: EditPlace;
+  readonly edit: Pick<PendingEdit, 'want'> | undefined;
+}
+
 /** What these updates, which are not made yet, detach from the root: as updates that drop it. */
 export function detachedBy(
   parts: DetachedParts,
   rootId: string,
-  updates: readonly PendingUpdate[],
+  updates: readonly Change[],
 ): PendingUpdate[] {
   const gone = goneFrom(parts, updates);
   const below = gone.size === 0 ? [] : dirsBelow(parts, gone);
@@ -51,7 +57,7 @@ export function neverLinked(parts: DetachedParts, rootId: string): PendingUpdate
 }
 
 /** Directories that stood, when they were last walked to, where something else or nothing is to be. */
-function goneFrom({ stands, dirs }: DetachedParts, updates: readonly PendingUpdate[]): ReadonlySet<string> {
+function goneFrom({ stands, dirs }: DetachedParts, updates: readonly Change[]): ReadonlySet<string> {
   const gone = new Set<string>();
   for (const { place, edit } of updates) {
     const dirId = idOfDirectory(dirs, dirs.find(place.dirId)?.childrenInMemory()?.get(place.name));
@@ -84,7 +90,7 @@ function dirsBelow({ pending, stands }: DetachedParts, gone: ReadonlySet<string>
 function reachedAfter(
   { pending, dirs }: DetachedParts,
   rootId: string,
-  updates: readonly PendingUpdate[],
+  updates: readonly Change[],
 ): ReadonlySet<string> {
   const after = new Map<string, Map<string, Pick<PendingEdit, 'want'>>>();
   for (const { place, edit } of updates) {

@@ -2,10 +2,11 @@
 // them. It decides what a change means; the writing is the directory's writer's.
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
-import { FsError } from '../base/errors.ts';
+import { FsError, hasCode } from '../base/errors.ts';
 import { KeyedMutex, Limiter } from '../base/limiter.ts';
+import { KEEP_LITTER, type LitterRules, litterOn } from '../base/litter.ts';
 import type { Logger } from '../base/log.ts';
-import { showPath, type TreePath } from '../base/path.ts';
+import { isWithin, showPath, type TreePath } from '../base/path.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import type { ScratchSpace } from '../cache/scratch-space.ts';
@@ -13,6 +14,7 @@ import type { EditStore } from '../edits/edit-store.ts';
 import type { Landed } from '../edits/landed.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stands } from '../edits/stands.ts';
+import { isLocalText } from '../tahoe/caps.ts';
 import type { Child, Grid, GridSpace } from '../tahoe/grid.ts';
 import { copyBetween, moveBetween, type TreeParts } from './between-trees.ts';
 import { CacheKeeper } from './cache-keeper.ts';
@@ -27,6 +29,8 @@ import { FileWrites } from './file-writes.ts';
 import { Linker } from './linker.ts';
 import { ListingSaver } from './listing-saver.ts';
 import type { ListingStore } from './listing-store.ts';
+import { LitterChanges } from './litter-changes.ts';
+import { LitterMaker } from './litter-maker.ts';
 import { LocalChanges } from './local-changes.ts';
 import { type LocalBytes, LocalFiles } from './local-files.ts';
 import { childrenOf, locate, type Place, rootOf, type Walker, walkTo } from './locate.ts';
@@ -83,12 +87,16 @@ export interface GridTreeOptions {
   readonly isReadOnly: boolean;
   /** With what every change is refused at first, where one could not be kept safely. */
   readonly writeRefusal?: FsError | undefined;
+  /** What becomes of files that nobody asked for; what may not be made at all is refused by others before. */
+  readonly litter?: LitterRules;
   /** For changes that are answered before the grid has them; undefined = they are written through. */
   readonly local?: LocalParts | undefined;
 }
 
 /** What keeps changes that the grid has not yet. */
 export interface LocalParts {
+  /** All but the litter that stays here is written through. */
+  readonly isForLitterAlone?: boolean;
   readonly pending: PendingEdits;
   readonly landed: Landed;
   readonly stands: Stands;
@@ -128,7 +136,7 @@ export class GridTree implements ReceivingTree {
   constructor(options: GridTreeOptions) {
     this.#o = options;
     this.#saver = new ListingSaver(options.clock);
-    const { local } = options;
+    const { local, litter = KEEP_LITTER } = options;
     const { pending, landed } = local ?? { pending: undefined, landed: undefined };
     const shared = {
       slowness: this.#slowness,
@@ -153,21 +161,19 @@ export class GridTree implements ReceivingTree {
       root: this.#dirs.get(options.rootCap),
       isReadOnly: options.isReadOnly,
     };
-    const parts = { ...options, walker: this.#walker, files: this.#files, slowness: this.#slowness };
+    const parts = { ...options, litter, walker: this.#walker, files: this.#files, slowness: this.#slowness };
     const { clock } = options;
     this.#localChanges =
       local &&
       localFiles &&
-      new LocalChanges({ ...local, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
-    const changer = this.#localChanges ?? writeThrough;
-    const maker =
-      local && this.#localChanges
-        ? new LocalMaker(local.bodies, this.#localChanges, local.newId)
-        : new GridMaker(options.grid, this.contents);
+      new LocalChanges({ ...local, litter, localFiles, dirs: this.#dirs, rootId: this.root.dirId, clock });
+    const { changer, maker } = this.#waysOfChange(litter);
     this.#changer = changer;
     this.#maker = maker;
     this.#writeRefusal = options.writeRefusal;
-    this.#places = new Places({ ...parts, landed, refusal: () => this.#writeRefusal });
+    const isLater = (path: TreePath): boolean =>
+      local !== undefined && (!local.isForLitterAlone || litterOn(path, litter) !== undefined);
+    this.#places = new Places({ ...parts, landed, isLater, refusal: () => this.#writeRefusal });
     this.#linker = new Linker(this.#places, changer);
     this.#transfers = new Transfers({ ...parts, changer, maker }, this.#places, this.#linker);
     this.#between = { ...parts, changer, maker, places: this.#places, linker: this.#linker };
@@ -175,6 +181,23 @@ export class GridTree implements ReceivingTree {
     this.#handles = new OpenHandles({ ...parts, places: this.#places, writes: this.#writes });
     this.#partWrites = new PartWrites({ handles: this.#handles, places: this.#places, maker });
     this.#views = new DirectoryViews(this.#files, options.log);
+  }
+
+  /** Who takes changes, and where new things come into being. */
+  #waysOfChange(litter: LitterRules): { readonly changer: Changer; readonly maker: Maker } {
+    const { local, grid } = this.#o;
+    const atGrid = new GridMaker(grid, this.contents);
+    const changes = this.#localChanges;
+    if (local === undefined || changes === undefined) {
+      return { changer: writeThrough, maker: atGrid };
+    }
+    const here = new LocalMaker(local.bodies, changes, local.newId);
+    return local.isForLitterAlone
+      ? {
+          changer: new LitterChanges({ local: changes, pending: local.pending, litter }),
+          maker: new LitterMaker(here, atGrid, litter),
+        }
+      : { changer: changes, maker: here };
   }
 
   /** The directories, for who brings pending edits to the grid. */
@@ -310,7 +333,8 @@ export class GridTree implements ReceivingTree {
     using _turn = await this.#making.take(`${asked.parent.dir.dirId}/${asked.name}`, options.signal);
     const place = await this.#places.toChange(path, options);
     mustBeFree(place.child);
-    const { writeCap, readCap } = await this.#maker.directory(new Map(), options.signal);
+    const staysHere = litterOn([...place.parent.path, place.name], this.#between.litter);
+    const { writeCap, readCap } = await this.#maker.directory(new Map(), options.signal, staysHere);
     const want = wantedDirectory(writeCap, readCap, this.#o.clock.now());
     return await this.#linker.link(place, options, (current) => {
       mustBeFree(current);
@@ -348,7 +372,33 @@ export class GridTree implements ReceivingTree {
   }
 
   async move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
-    return await this.#transfers.move(from, to, options);
+    return (await this.#isBetweenHereAndGrid(from, to, options.signal))
+      ? await moveBetween(this.#between, this.#between, from, to, options)
+      : await this.#transfers.move(from, to, options);
+  }
+
+  /** What stays here and what the grid has are moved to each other's places as from one tree to another. */
+  async #isBetweenHereAndGrid(from: TreePath, to: TreePath, signal?: AbortSignal): Promise<boolean> {
+    const { litter } = this.#between;
+    const [isFromLitter, isToLitter] = [from, to].map((path) => litterOn(path, litter) !== undefined);
+    if (this.#localChanges === undefined || (!isFromLitter && !isToLitter)) {
+      return false;
+    }
+    const child = isWithin(to, from) ? undefined : await this.#childAt(from, signal);
+    const stays = isFromLitter && isLocalText(child?.readCap);
+    return child !== undefined && stays !== isToLitter;
+  }
+
+  /** What stands there; undefined where no way leads there, too. */
+  async #childAt(path: TreePath, signal?: AbortSignal): Promise<Child | undefined> {
+    try {
+      return (await this.#places.toRead(path, signal)).child;
+    } catch (error) {
+      if (hasCode(error, 'not-found')) {
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   async copy(from: TreePath, to: TreePath, options: CopyOptions): Promise<Changed> {

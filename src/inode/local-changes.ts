@@ -2,12 +2,15 @@
 // are shown. Between the look and the edit nothing is waited for, so that nothing can come between.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
+import { type LitterKind, type LitterRules, litterOn } from '../base/litter.ts';
+import type { TreePath } from '../base/path.ts';
 import type { Decision, DirnodeChange } from '../edits/dirnode-write.ts';
 import type { EditPlace, SeenChild, WantedChild } from '../edits/edit.ts';
 import { isSameThing, type Landed } from '../edits/landed.ts';
 import { baseOf, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stand, Stands } from '../edits/stands.ts';
+import { isLocalText } from '../tahoe/caps.ts';
 import type { Child } from '../tahoe/grid.ts';
 import type { Changer } from './changer.ts';
 import { detachedBy, dropAll, neverLinked } from './detached.ts';
@@ -25,6 +28,7 @@ export interface LocalChangesParts {
   readonly dirs: DirTable;
   readonly rootId: string;
   readonly clock: Clock;
+  readonly litter: LitterRules;
 }
 
 /** Sealing 1,000 edits holds the loop for 50 ms. */
@@ -64,7 +68,7 @@ export class LocalChanges implements Changer {
       rollbacks: 0,
     });
     const updates = [
-      ...this.#wanted(at.dir, decision),
+      ...this.#wanted(at, decision),
       ...(source === undefined ? [] : this.#companions(source.dir, decision)),
     ];
     if (updates.length > 0) {
@@ -75,13 +79,35 @@ export class LocalChanges implements Changer {
     }
   }
 
-  /** A new directory that stands nowhere yet, with its children. */
-  async makeDirectory(dirId: string, children: ReadonlyMap<string, WantedChild>): Promise<void> {
+  /** The grid makes these changes itself. What of ours they detach goes, and directories are known where they stand: call it then. */
+  followUp(dir: DirInode, wants: Decision['wants']): () => Promise<void> {
+    const { pending, stands, rootId } = this.#parts;
+    const updates = wants.map(({ name, want }) => ({
+      place: { dirId: dir.dirId, name },
+      edit: want && { want },
+    }));
+    const detached = detachedBy(this.#parts, rootId, updates);
+    const steps = this.#standsIn(dir.dirId, wants).filter(({ dirId }) => stands.get(dirId) !== undefined);
+    return async () => {
+      const walked = stands.walked(steps);
+      await pending.commit(detached, walked.records);
+      walked.stored();
+    };
+  }
+
+  /** A new directory that stands nowhere yet, with its children; `staysHere`: it is to stand where litter does. */
+  async makeDirectory(
+    dirId: string,
+    children: ReadonlyMap<string, WantedChild>,
+    staysHere?: LitterKind,
+  ): Promise<void> {
     const wants = [...children].map(([name, want]) => ({ name, want }));
     for (let start = 0; start < wants.length; start += MAX_AT_ONCE) {
       const some = wants.slice(start, start + MAX_AT_ONCE);
       const updates = some.map(({ name, want }) =>
-        this.#update({ dirId, name }, this.#stillThere(want), undefined, false),
+        this.#update({ dirId, name }, this.#stillThere(want), undefined, {
+          staysHere: staysHere ?? this.#staying([name], want, false),
+        }),
       );
       await this.#commit(updates, this.#standsIn(dirId, some));
     }
@@ -114,14 +140,15 @@ export class LocalChanges implements Changer {
     });
   }
 
-  #wanted(dir: DirInode, { wants }: Decision): PendingUpdate[] {
+  #wanted({ dir, path }: WalkedDir, { wants }: Decision): PendingUpdate[] {
     const below = dir.gridChildrenAtHand();
     const wanted = new Set(wants.map(({ want }) => want && capOf(want)));
     return wants.map(({ name, want }) => {
       const now = want === undefined ? dir.childrenInMemory()?.get(name) : undefined;
       const isMoved = now !== undefined && wanted.has(capOf(now));
       const place = { dirId: dir.dirId, name };
-      return this.#update(place, want && this.#stillThere(want), below?.get(name), isMoved);
+      const staysHere = want && this.#staying([...path, name], want, dir.isLocal);
+      return this.#update(place, want && this.#stillThere(want), below?.get(name), { isMoved, staysHere });
     });
   }
 
@@ -132,7 +159,7 @@ export class LocalChanges implements Changer {
       if (now === undefined || !isSameThing(this.#parts.landed, edit.replaces, now)) {
         throw new FsError('conflict', 'the thing to move was changed by somebody else just now');
       }
-      return this.#update(edit, undefined, dir.gridChildrenAtHand()?.get(edit.name), true);
+      return this.#update(edit, undefined, dir.gridChildrenAtHand()?.get(edit.name), { isMoved: true });
     });
   }
 
@@ -140,12 +167,16 @@ export class LocalChanges implements Changer {
     place: EditPlace,
     want: WantedChild | undefined,
     below: Child | undefined,
-    isMoved: boolean,
+    {
+      isMoved = false,
+      staysHere,
+    }: { readonly isMoved?: boolean; readonly staysHere?: LitterKind | undefined },
   ): PendingUpdate {
     const { pending, clock } = this.#parts;
     const { dirId, name } = place;
     const old = pending.get(place);
-    const base = old ? old.base : baseOf(below);
+    const waits = old?.staysHere === undefined ? old : undefined;
+    const base = waits ? waits.base : baseOf(below); // somebody else may have put the like there since
     const tried = old?.tried ?? [];
     if (want === undefined && base === undefined && tried.length === 0) {
       return { place: { dirId, name }, edit: undefined }; // the grid never heard of it
@@ -158,12 +189,19 @@ export class LocalChanges implements Changer {
       want: want && { ...want, metadata: linkedSince(want.metadata, older, nowMs) },
       base,
       tried,
-      ...(isMoved || old?.isMoved ? { isMoved: true } : {}),
+      ...(isMoved || waits?.isMoved ? { isMoved: true } : {}),
+      ...(staysHere === undefined ? {} : { staysHere }),
       gen: pending.nextGen(),
-      sinceMs: old?.sinceMs ?? nowMs,
+      sinceMs: waits?.sinceMs ?? nowMs,
       changedMs: nowMs,
     };
     return { place: { dirId, name }, edit };
+  }
+
+  /** Litter that is made here stays here; what the grid has got is changed there. */
+  #staying(path: TreePath, { writeCap, readCap }: WantedChild, isInLocal: boolean): LitterKind | undefined {
+    const isHere = isInLocal || isLocalText(writeCap ?? readCap); // a directory that stays here is never written there
+    return isHere ? litterOn(path, this.#parts.litter) : undefined;
   }
 
   /** Bytes that were here when somebody began to copy them may have landed since, or be gone. */

@@ -1,5 +1,6 @@
 // Where new things come into being before they are linked: on the grid, or here.
 import type { Readable } from 'node:stream';
+import type { LitterKind } from '../base/litter.ts';
 import type { WantedChild } from '../edits/edit.ts';
 import {
   identityOf,
@@ -22,6 +23,8 @@ export interface NewFile extends SendOptions {
   readonly contentType: string | undefined;
   readonly modifiedAtMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Whether it is to stay on this machine, where `place` does not tell. */
+  readonly isLitter?: boolean;
 }
 
 export interface DirectoryCaps {
@@ -30,19 +33,26 @@ export interface DirectoryCaps {
 }
 
 export interface Maker {
+  /** What is not on the grid may be linked as it is. */
+  readonly linksLocal: boolean;
   /** Says no (`no-space`) before a body of so many bytes is asked for; undefined = nobody knows how many. */
   admit(sizeBytes: number | undefined, signal: AbortSignal | undefined): Promise<void>;
   /** Takes a body to its end; gives the read cap. A body that fails leaves nothing. */
   file(body: Readable, about: NewFile): Promise<Stored<string>>;
   /** The file was taken in, and will be linked nowhere. Rejects never. */
   abandonFile(readCap: string): Promise<void>;
-  /** Linked nowhere yet, with its children. */
-  directory(children: ReadonlyMap<string, WantedChild>, signal?: AbortSignal): Promise<DirectoryCaps>;
+  /** Linked nowhere yet, with its children; `staysHere`: it is to stand where litter does. */
+  directory(
+    children: ReadonlyMap<string, WantedChild>,
+    signal?: AbortSignal,
+    staysHere?: LitterKind,
+  ): Promise<DirectoryCaps>;
   /** Directories that were made and will not be linked, by their write caps. */
   abandon(dirWriteCaps: readonly string[]): Promise<void>;
 }
 
 export class GridMaker implements Maker {
+  readonly linksLocal = false;
   readonly #grid: Grid;
   readonly #contents: Contents;
 
@@ -105,6 +115,7 @@ export interface BodyStore {
 }
 
 export class LocalMaker implements Maker {
+  readonly linksLocal = true;
   readonly #bodies: BodyStore;
   readonly #changes: LocalChanges;
   readonly #newId: () => string;
@@ -142,9 +153,13 @@ export class LocalMaker implements Maker {
     }
   }
 
-  async directory(children: ReadonlyMap<string, WantedChild>): Promise<DirectoryCaps> {
+  async directory(
+    children: ReadonlyMap<string, WantedChild>,
+    _signal?: AbortSignal,
+    staysHere?: LitterKind,
+  ): Promise<DirectoryCaps> {
     const cap = localDirText(this.#newId());
-    await this.#changes.makeDirectory(identityOf(parseOwnCap(cap)), children);
+    await this.#changes.makeDirectory(identityOf(parseOwnCap(cap)), children, staysHere);
     return { writeCap: cap, readCap: cap };
   }
 

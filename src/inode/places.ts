@@ -20,7 +20,9 @@ export interface PlacesParts {
   readonly isSoleWriter: boolean;
   /** With what every change is refused just now, where one could not be kept safely. */
   readonly refusal: () => FsError | undefined;
-  /** What was made here and is on the grid by now; undefined where changes are written through. */
+  /** Whether a change at a path is answered before the grid is asked: it is compared with the grid when it is written there. */
+  readonly isLater: (path: TreePath) => boolean;
+  /** What was made here and is on the grid by now; undefined where nothing is. */
   readonly landed: Landed | undefined;
 }
 
@@ -38,10 +40,10 @@ export class Places {
     return { maxAgeMs: this.#parts.dirCacheTimeMs, isStrict: false, signal };
   }
 
-  /** What a change may rest on. */
-  forChanging(signal: AbortSignal | undefined): WalkOptions {
-    const { dirCacheTimeMs, isSoleWriter, landed } = this.#parts;
-    const isLater = landed !== undefined; // it is compared with the grid when it is written there
+  /** What a change at a path may rest on. */
+  forChanging(signal: AbortSignal | undefined, path: TreePath): WalkOptions {
+    const { dirCacheTimeMs, isSoleWriter } = this.#parts;
+    const isLater = this.#parts.isLater(path);
     return {
       maxAgeMs: isSoleWriter || isLater ? dirCacheTimeMs : WAY_MAX_AGE_MS,
       isStrict: !isLater,
@@ -70,13 +72,13 @@ export class Places {
    * goes elsewhere before that, is looked at anew.
    */
   async toChange(path: TreePath, options: ChangeOptions, isSource = false): Promise<Place> {
-    const { walker, slowness, clock, refusal, landed } = this.#parts;
+    const { walker, slowness, clock, refusal } = this.#parts;
     const refused = refusal();
     if (refused) {
       throw refused;
     }
-    const isLater = landed !== undefined;
-    const way = this.forChanging(options.signal);
+    const isLater = this.#parts.isLater(path);
+    const way = this.forChanging(options.signal, path);
     const find = async (): Promise<Place> => {
       if (isLater) {
         return await locate(walker, path, way);

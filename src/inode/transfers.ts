@@ -1,6 +1,7 @@
 // MOVE and COPY: both ends are looked at, then the target is linked, and the source of a move unlinked after that.
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
+import { type LitterRules, litterOn } from '../base/litter.ts';
 import { isWithin, showPath, type TreePath } from '../base/path.ts';
 import { type Edit, fingerprint } from '../edits/edit.ts';
 import { baseOf } from '../edits/pending.ts';
@@ -22,6 +23,7 @@ export interface TransfersParts {
   readonly clock: Clock;
   readonly changer: Changer;
   readonly maker: Maker;
+  readonly litter: LitterRules;
 }
 
 /** Drops what was made for a copy that failed with `error`. */
@@ -86,7 +88,8 @@ export class Transfers {
     const { source, child, target } = await this.#ends(from, to, options, false);
     const made: Made = { directories: [], files: [] };
     try {
-      const context = { ...this.#parts, walk: this.#places.forReading(options.signal), made };
+      const walk = this.#places.forReading(options.signal);
+      const context = { ...this.#parts, walk, made, staysHere: litterOn(to, this.#parts.litter) };
       const want = await copyOf(context, source.parent, source.name, child, options.isShallow ?? false);
       return await this.#linker.link(target, options, () => want);
     } catch (error) {

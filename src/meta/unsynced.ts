@@ -27,15 +27,27 @@ export async function hasDirtyFiles(folder: string): Promise<boolean> {
   }
 }
 
+/** What stays on this machine on purpose. */
+const HERE = ['here/', 'here0'] as const;
+
 /** Told without any key, since kinds can be seen. Nobody has the store open. False where it is too damaged to tell. */
 export async function hasEdits(file: string): Promise<boolean> {
+  return await hasAny(file, EDITS);
+}
+
+/** As `hasEdits`, of what is never to go to the grid: its contents are dirty files, too. */
+export async function hasLitter(file: string): Promise<boolean> {
+  return await hasAny(file, [HERE]);
+}
+
+async function hasAny(file: string, ranges: readonly (readonly [string, string])[]): Promise<boolean> {
   if (!(await isThere(file))) {
     return false; // or it would be made
   }
   try {
     const backend = await openSqlite(file);
     try {
-      for (const [from, to] of EDITS) {
+      for (const [from, to] of ranges) {
         if ((await backend.range(from, to, 1)).length > 0) {
           return true;
         }

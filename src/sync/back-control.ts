@@ -9,6 +9,7 @@ import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { SealedRecord } from '../edits/sealed-records.ts';
 import { withoutParking } from './conflicts.ts';
 import { placeOf } from './dir-sync.ts';
+import { GridQuestion } from './grid-question.ts';
 import { localFileOf } from './local-file.ts';
 import type { Recovery } from './recover.ts';
 import type {
@@ -31,6 +32,8 @@ export interface BackControlParts {
   readonly recovery: Pick<Recovery, 'run'>;
   readonly clock: Clock;
   readonly maxDirtyBytes: number | undefined;
+  /** Where only litter stays here, and all else is on the grid when it is answered; rejects where the grid does not answer. */
+  readonly askGrid?: ((signal: AbortSignal) => Promise<unknown>) | undefined;
   /** Why writes are refused just now. */
   readonly writeRefusal: () => string | undefined;
 }
@@ -47,9 +50,11 @@ const REPORT_EVERY_MS = 1_000;
 
 export class BackControl implements SyncControl {
   readonly #parts: BackControlParts;
+  readonly #question: GridQuestion | undefined;
 
   constructor(parts: BackControlParts) {
     this.#parts = parts;
+    this.#question = parts.askGrid && new GridQuestion(parts.askGrid, parts.clock);
   }
 
   async status(): Promise<SyncStatus> {
@@ -57,7 +62,7 @@ export class BackControl implements SyncControl {
     const bodies = new Map<string, number>();
     let parked = 0;
     let oldestMs: number | undefined;
-    for (const edit of pending.all()) {
+    for (const edit of pending.waiting()) {
       parked += Number(edit.parked !== undefined);
       oldestMs = Math.min(oldestMs ?? edit.sinceMs, edit.sinceMs);
       const cap = this.#bodyOf(edit);
@@ -66,11 +71,12 @@ export class BackControl implements SyncControl {
       }
     }
     const refusal = writeRefusal();
+    const gridError = this.#question ? await this.#question.error() : syncer.state.error;
     return {
-      writeMode: 'back',
-      isGridUp: syncer.state.isUp,
-      gridError: syncer.state.error,
-      edits: pending.size,
+      writeMode: this.#question ? 'through' : 'back',
+      isGridUp: this.#question ? gridError === undefined : syncer.state.isUp,
+      gridError,
+      edits: pending.waitingCount,
       parked,
       dirtyBytes: [...bodies.values()].reduce((sum, bytes) => sum + bytes, 0),
       maxDirtyBytes,
@@ -78,15 +84,15 @@ export class BackControl implements SyncControl {
       uploading: syncer.uploads.running,
       conflicts: syncer.conflicts,
       writeRefusal: refusal,
-      isSynced: pending.size === 0 && refusal === undefined,
+      isSynced: pending.waitingCount === 0 && refusal === undefined,
       isSafeToStop: true,
     };
   }
 
-  /** Of what stands at a name; undefined where the grid has it. */
-  stateAt(place: EditPlace): SyncState | undefined {
+  /** Of what stands at a name; undefined where the grid has it, `local` where it never will. */
+  stateAt(place: EditPlace): SyncState | 'local' | undefined {
     const edit = this.#parts.pending.get(place);
-    return edit && this.#stateOf(edit);
+    return edit && (edit.staysHere === undefined ? this.#stateOf(edit) : 'local');
   }
 
   async *items(path: TreePath): AsyncIterable<SyncItem> {
@@ -230,7 +236,7 @@ export class BackControl implements SyncControl {
 
   #editsWhere(isAsked: (path: TreePath, edit: PendingEdit) => boolean): PlacedEdit[] {
     const found: PlacedEdit[] = [];
-    for (const edit of this.#parts.pending.all()) {
+    for (const edit of this.#parts.pending.waiting()) {
       const path = this.#pathOf(edit);
       if (isAsked(path, edit)) {
         found.push({ edit, path });

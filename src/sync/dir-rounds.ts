@@ -67,7 +67,7 @@ export class DirRounds {
 
   /** Begins what may begin. */
   begin(groups: ReadonlyMap<string, LocalGroup>): void {
-    for (const dirId of new Set([...this.#parts.pending.dirIds(), ...groups.keys()])) {
+    for (const dirId of new Set([...this.#parts.pending.waitingDirIds(), ...groups.keys()])) {
       if (this.#running.size >= MAX_DIRECTORIES) {
         return;
       }
@@ -87,7 +87,7 @@ export class DirRounds {
 
   #consider(dir: DirInode): void {
     const { pending, tracks } = this.#parts;
-    const edits = [...pending.of(dir.dirId).values()];
+    const edits = pending.waitingOf(dir.dirId);
     const ready = this.#readyOf(edits.filter((edit) => tracks.isDue(edit)));
     if (ready.length > 0 && this.#isGathered(dir.dirId, edits, ready)) {
       const round = ready.slice(0, MAX_ROUND);
@@ -106,7 +106,7 @@ export class DirRounds {
     if (!isResting || !linking.some((edit) => tracks.isDue(edit))) {
       return; // also one that is linked nowhere yet
     }
-    const edits = [...pending.of(dir.dirId).values()];
+    const edits = pending.waitingOf(dir.dirId);
     const ready = this.#readyOf(edits);
     const isWhole = ready.length === edits.filter((edit) => !this.#isStuck(edit)).length;
     if (isWhole || linking.some((edit) => tracks.isOverdue(edit))) {

@@ -71,7 +71,7 @@ export class KeepOurs {
     const added = edits.filter((edit) => edit.want !== undefined);
     const gone = edits.map((edit): PendingUpdate => ({ place: placeOf(edit), edit: undefined }));
     this.#count += 1;
-    if (added.length === 0) {
+    if (added.every(({ staysHere }) => staysHere !== undefined)) {
       await pending.commit(gone);
       return;
     }

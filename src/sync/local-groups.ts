@@ -45,7 +45,7 @@ export function localGroups(parts: LocalGroupsParts): ReadonlyMap<string, LocalG
       group.isOverdue ||= tracks.isOverdue(edit);
     }
   };
-  for (const edit of pending.all()) {
+  for (const edit of pending.waiting()) {
     join(edit.dirId, edit);
     const made = edit.want && isLocalText(edit.want.writeCap) ? dirs.idOfChild(edit.want) : undefined;
     if (made !== undefined) {

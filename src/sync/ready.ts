@@ -34,13 +34,13 @@ export function mustWait(edit: PendingEdit, pending: PendingEdits): boolean {
   return waitsFor(edit, pending).some((other) => other !== edit && !leadsBack(other, edit, pending));
 }
 
-/** The edits that want what `edit` takes away. */
+/** The edits that are to bring what `edit` takes away to another place on the grid. */
 function waitsFor(edit: PendingEdit, pending: PendingEdits): readonly PendingEdit[] {
   const taken = edit.base && capOf(edit.base);
   if (taken === undefined || (edit.want && capOf(edit.want) === taken)) {
     return [];
   }
-  return [...pending.wanting(taken)];
+  return [...pending.wanting(taken)].filter(({ staysHere }) => staysHere === undefined);
 }
 
 function leadsBack(from: PendingEdit, to: PendingEdit, pending: PendingEdits): boolean {

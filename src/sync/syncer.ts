@@ -94,7 +94,11 @@ export class Syncer {
       failed: (edit, error) => this.#failed(edit, error),
       onChange,
     });
-    pending.onSettled((before, now) => {
+    pending.onSettled((was, is) => {
+      const [before, now] = [was, is].map((edit) => (edit?.staysHere === undefined ? edit : undefined));
+      if (!before && !now) {
+        return;
+      }
       if (now && now.gen !== before?.gen) {
         this.#rush.changed();
       }
@@ -175,7 +179,7 @@ export class Syncer {
     const { pending, landed } = this.#o;
     const asks = new Map<string, UploadAsk>();
     const kept = new Set<string>();
-    for (const edit of pending.all()) {
+    for (const edit of pending.waiting()) {
       const cap = localFileOf(edit);
       if (cap === undefined || landed.capsOf(cap.text)) {
         continue;

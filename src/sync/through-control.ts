@@ -2,8 +2,8 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { TreePath } from '../base/path.ts';
-import { SingleFlight } from '../base/single-flight.ts';
 import type { SealedRecord } from '../edits/sealed-records.ts';
+import { GridQuestion } from './grid-question.ts';
 import type {
   FlushReport,
   RecoverReport,
@@ -24,19 +24,17 @@ export interface ThroughControlParts {
   readonly clock: Clock;
 }
 
-/** Who asks how it goes does not wait for a grid that is away. */
-const GRID_WAIT_MS = 2_000;
-
 export class ThroughControl implements SyncControl {
   readonly #parts: ThroughControlParts;
-  readonly #asking = new SingleFlight<'grid', string | undefined>();
+  readonly #question: GridQuestion;
 
   constructor(parts: ThroughControlParts) {
     this.#parts = parts;
+    this.#question = new GridQuestion(parts.askGrid, parts.clock);
   }
 
   async status(): Promise<SyncStatus> {
-    const gridError = await this.#asking.run('grid', () => this.#gridError());
+    const gridError = await this.#question.error();
     return {
       writeMode: 'through',
       isGridUp: gridError === undefined,
@@ -96,23 +94,5 @@ export class ThroughControl implements SyncControl {
 
   async purge(_olderThanMs: number): Promise<number> {
     return 0;
-  }
-
-  async #gridError(): Promise<string | undefined> {
-    const { askGrid, clock } = this.#parts;
-    const controller = new AbortController();
-    using _timer = clock.after(GRID_WAIT_MS, () => controller.abort());
-    try {
-      await askGrid(controller.signal);
-      return undefined;
-    } catch (error) {
-      if (controller.signal.aborted) {
-        return `no answer within ${GRID_WAIT_MS / 1000} s`;
-      }
-      if (!(error instanceof FsError)) {
-        throw error;
-      }
-      return error.message;
-    }
   }
 }

@@ -76,10 +76,15 @@ export class Tracks {
     return this.#parts.clock.monotonicMs() >= this.of(edit).sinceMs + this.#parts.times.deadlineMs;
   }
 
-  /** It may be worked on now. */
+  /** It may be worked on now; never one that stays here. */
   isDue(edit: PendingEdit): boolean {
     const nowMs = this.#parts.clock.monotonicMs();
-    return edit.parked === undefined && this.dueAtMs(edit) <= nowMs && this.of(edit).nextTryAtMs <= nowMs;
+    return (
+      edit.staysHere === undefined &&
+      edit.parked === undefined &&
+      this.dueAtMs(edit) <= nowMs &&
+      this.of(edit).nextTryAtMs <= nowMs
+    );
   }
 
   failed(edit: PendingEdit, error: unknown): void {
@@ -125,7 +130,7 @@ export class Tracks {
   /** The next time that one becomes due, monotonic ms; undefined where none waits for a time. */
   nextAtMs(): number | undefined {
     let next: number | undefined;
-    for (const edit of this.#parts.pending.all()) {
+    for (const edit of this.#parts.pending.waiting()) {
       if (edit.parked === undefined) {
         const atMs = Math.max(this.dueAtMs(edit), this.of(edit).nextTryAtMs);
         next = next === undefined ? atMs : Math.min(next, atMs);

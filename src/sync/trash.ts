@@ -211,7 +211,7 @@ export class Trash implements FoldListener {
   }
 
   #settled(before: PendingEdit | undefined, now: PendingEdit | undefined): void {
-    if (before === undefined || this.#accounted.has(before)) {
+    if (before === undefined || before.staysHere !== undefined || this.#accounted.has(before)) {
       return;
     }
     const cap = before.want && capOf(before.want);

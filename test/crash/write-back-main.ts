@@ -130,8 +130,9 @@ class World {
       local: writeBack,
     });
     closers.add(() => tree.stop());
+    const askGrid = (): Promise<unknown> => tree.stat([]);
     const parts = { log, clock, grid, tree, opened: { ...opened, local }, records, cache, writeBack };
-    const syncing = makeSyncing(config, parts);
+    const syncing = makeSyncing(config, { ...parts, askGrid });
     closers.add(() => syncing.stop());
     this.#control = syncing.control;
     this.#tree = tree;

@@ -73,6 +73,7 @@ describe('PendingEdits', () => {
   function requireConsistent(): void {
     const all = [...pending.all()];
     assert.equal(pending.size, all.length);
+    assert.equal(pending.waitingCount, [...pending.waiting()].length);
     assert.deepEqual(new Set(pending.dirIds()), new Set(all.map(({ dirId }) => dirId)));
     for (const cap of ['a', 'b', 'c', 'd']) {
       const wanting = all.filter(({ want }) => want?.readCap === cap);

@@ -365,6 +365,26 @@ describe('a change of the accounts', () => {
     assert.equal(await next.get('/kept'), 'x'.repeat(100_000));
   });
 
+  test('leaves though litter of it stays here, and nobody is warned of that', async () => {
+    await using scene = await AccountScene.make();
+    const ann = await scene.add('ann', ['/=new']);
+    const bob = await scene.add('bob', ['/=new']);
+    await scene.add('stays', ['/=root']);
+    await scene.start('--apple-double', 'local', '--write-back', '10m');
+    for (const user of [ann, bob]) {
+      await using client = scene.client(user);
+      assert.equal(await client.put('/._litter', 'x'), 201);
+    }
+    await scene.user('remove', 'ann');
+    await until(async () => !(await readFile(scene.accountsFile, 'utf8')).includes('ann:'), 'it leaves');
+    await scene.stop('SIGKILL');
+    const text = await readFile(scene.accountsFile, 'utf8');
+    await writeFile(scene.accountsFile, text.replace(/ {2}bob:\n(?: {4}.*\n)*/, ''));
+    await scene.start();
+    await delay(2_000);
+    assert.ok(!scene.server.stderr().includes('no account names its directory'), scene.server.stderr());
+  });
+
   test('made by hand while no server ran is told of where changes would be lost', async () => {
     await using scene = await AccountScene.make();
     const ann = await scene.add('ann', ['/=new']);

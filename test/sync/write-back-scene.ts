@@ -1,6 +1,7 @@
 // A tree whose changes are answered here and brought to a grid in memory: with a clock that is moved by hand, a dirty
 // store in a folder of its own, and a store that outlives a restart.
 import { FsError } from '../../src/base/errors.ts';
+import type { LitterRules } from '../../src/base/litter.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { ScratchSpace } from '../../src/cache/scratch-space.ts';
 import type { DirtyStore } from '../../src/dirty/dirty-store.ts';
@@ -41,6 +42,9 @@ export interface SceneOptions {
   /** Default: the trash keeps nothing. */
   readonly keepMs?: number;
   readonly maxDirtyBytes?: number;
+  readonly litter?: LitterRules;
+  /** All but the litter. */
+  readonly isThrough?: boolean;
 }
 
 export const REST_MS = 5_000;
@@ -110,7 +114,7 @@ export class Scene implements AsyncDisposable {
       records,
       bodies,
       cache,
-      pending: await PendingEdits.open(records),
+      pending: await PendingEdits.open(records, options.litter),
       landed: await Landed.open(records),
       stands: await Stands.open(records),
     };
@@ -154,7 +158,15 @@ export class Scene implements AsyncDisposable {
       isReadOnly: false,
       writeRefusal:
         parts.isStoreKnown === false ? new FsError('unavailable', 'writes are refused') : undefined,
-      local: { pending, landed, stands, bodies, newId: randomId },
+      ...(parts.litter && { litter: parts.litter }),
+      local: {
+        pending,
+        landed,
+        stands,
+        bodies,
+        newId: randomId,
+        isForLitterAlone: parts.isThrough ?? false,
+      },
     });
     this.trash = new Trash({
       pending,
@@ -242,7 +254,7 @@ export class Scene implements AsyncDisposable {
   /** Brings everything to the grid. */
   async sync(): Promise<void> {
     this.syncer.start();
-    await this.until(() => this.pending.size === 0, 'all is on the grid');
+    await this.until(() => this.pending.waitingCount === 0, 'all is on the grid');
   }
 
   /** Lets time pass in which nothing is expected. */
