@@ -1,7 +1,6 @@
 // PROPFIND: one snapshot of a directory (or of all below it) answers the whole request, streamed as it is written down.
 import { hasCode } from '../../base/errors.ts';
 import type { Resource, Space } from '../../inode/tree.ts';
-import { sendPieces } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Depth, depthOf, ifGuardOf, requireCollection } from '../guards.ts';
 import { encodeName } from '../hrefs.ts';
@@ -9,6 +8,7 @@ import { LockDiscovery } from '../lock-discovery.ts';
 import { asksForSpace, type Entry, multistatus, type Occasion, parsePropfind } from '../multistatus.ts';
 import { shownName } from '../names.ts';
 import { readBody } from '../request-body.ts';
+import { sendPieces } from '../send-pieces.ts';
 import { type Snapshot, walk } from '../walk.ts';
 import { XML_MAX_BYTES } from '../xml-reader.ts';
 import { XML_TYPE } from '../xml-writer.ts';
