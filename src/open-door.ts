@@ -35,7 +35,7 @@ export async function openRoot(config: Config, rootCap: string, parts: RootParts
   const logins = config.account && (await Logins.create(await soleAccount(config.account), { clock, log }));
   return {
     authenticate: logins && loginBy(logins),
-    handle: (request, response, principal) => server.handle(request, response, principal),
+    handle: (request, response, principal, address) => server.handle(request, response, principal, address),
     syncOf: () => sync,
     reload: async () => undefined,
   };
@@ -83,11 +83,11 @@ export async function openAccounts(
   closers.add(() => source.stop());
   return {
     authenticate: loginBy(logins),
-    handle: async (request, response, principal) => {
+    handle: async (request, response, principal, address) => {
       if (principal === undefined) {
         throw new Error('internal: nobody comes in without an account');
       }
-      await views.serverOf(principal).handle(request, response, principal);
+      await views.serverOf(principal).handle(request, response, principal, address);
     },
     syncOf: (principal) => (principal ? views.syncOf(principal) : new Map()),
     reload: () => source.reload(),

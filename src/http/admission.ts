@@ -1,8 +1,8 @@
 // Who may come in: asks whoever knows the accounts, and says no in the words that a client understands.
 import type { IncomingMessage } from 'node:http';
 import { hasCode } from '../base/errors.ts';
-import { isRefusal, type Refusal, refusal } from './refusal.ts';
-import { TrustedProxies, type TrustedProxyOptions } from './trusted-proxy.ts';
+import { type Refusal, refusal } from './refusal.ts';
+import type { Client } from './trusted-proxy.ts';
 
 /** What a request says of who sends it. */
 export interface Asker {
@@ -29,29 +29,22 @@ const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="tahoe-webdav", charset="UT
 
 export class Admission<P> {
   readonly #authenticate: Authenticate<P> | undefined;
-  readonly #proxies: TrustedProxies;
 
   /** Without `authenticate` everybody may come in. */
-  constructor(authenticate: Authenticate<P> | undefined, proxies: TrustedProxyOptions) {
+  constructor(authenticate: Authenticate<P> | undefined) {
     this.#authenticate = authenticate;
-    this.#proxies = new TrustedProxies(proxies);
   }
 
-  async admit(request: IncomingMessage): Promise<Admitted<P> | Refusal> {
+  async admit(request: IncomingMessage, { address, user }: Client): Promise<Admitted<P> | Refusal> {
     const { authorization } = request.headers;
     if (authorization !== undefined) {
       // Nobody behind has a use for it, so nobody can log it. Not deleted: all later looks at the headers would be slower.
       request.headers.authorization = undefined;
     }
-    const client = this.#proxies.clientOf(request);
-    if (isRefusal(client)) {
-      return client;
-    }
     if (this.#authenticate === undefined) {
       return { principal: undefined };
     }
     try {
-      const { address, user } = client;
       const principal = await this.#authenticate({
         authorization,
         address,

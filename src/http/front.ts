@@ -5,9 +5,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import type { ListenAddress } from '../base/listen-address.ts';
 import type { Logger } from '../base/log.ts';
+import type { PublicAddress } from '../base/public-address.ts';
 import { Admission, type Authenticate } from './admission.ts';
+import { readAsked } from './asked.ts';
 import { checkFraming } from './framing.ts';
-import { type Authority, checkOrigin, createHostCheck, parseAuthority } from './host.ts';
+import { checkOrigin, createHostCheck } from './host.ts';
 import { DEFAULT_LIMITS, HttpServer, type ServerLimits } from './http-server.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { boundUnreadBody, isRefusal, type Refusal, refusal, refuse } from './refusal.ts';
@@ -15,15 +17,18 @@ import { createRoutes, type Routes, reservedPath } from './routes.ts';
 import type { SyncOf } from './status.ts';
 import { belowBase, formatTarget, readTarget, type Target } from './target.ts';
 import { TlsFiles, type TlsOptions } from './tls.ts';
+import { TrustedProxies } from './trusted-proxy.ts';
 
 /**
  * Answers a request whose `url` is below the base, canonical and safe to split. For PUT it sends `100 Continue`
- * itself (`response.writeContinue()`), once nothing stands against the upload. A rejection becomes a 500.
+ * itself (`response.writeContinue()`), once nothing stands against the upload. A rejection becomes a 500. `address`: where
+ * the client takes this server to be, for the URLs that it names and is given.
  */
 export type Handle<P> = (
   request: IncomingMessage,
   response: ServerResponse,
   principal: P | undefined,
+  address: PublicAddress,
 ) => void | Promise<void>;
 
 export interface FrontOptions<P> {
@@ -98,10 +103,19 @@ export async function startFront<P>(options: FrontOptions<P>): Promise<Front> {
   };
 }
 
+/** What the door knows of a request that may come in. */
+interface Passed<P> {
+  readonly principal: P | undefined;
+  readonly address: PublicAddress;
+  readonly below: readonly string[];
+  readonly target: Target;
+}
+
 class Door<P> {
   readonly base: readonly string[];
   readonly #options: FrontOptions<P>;
   readonly #isHostKnown: (host: string) => boolean;
+  readonly #proxies: TrustedProxies;
   readonly #admission: Admission<P>;
   readonly #routes: Routes<P>;
 
@@ -109,7 +123,8 @@ class Door<P> {
     this.#options = options;
     this.#routes = createRoutes(options.syncOf);
     const { trustedProxies: trusted = [], userHeader } = options;
-    this.#admission = new Admission(options.authenticate, { trusted, userHeader });
+    this.#proxies = new TrustedProxies({ trusted, userHeader });
+    this.#admission = new Admission(options.authenticate);
     this.base = options.baseUrl.split('/').filter((name) => name !== '');
     this.#isHostKnown = createHostCheck(options.listen, options.allowedHosts);
   }
@@ -136,40 +151,41 @@ class Door<P> {
       await open(request, response);
       return;
     }
-    const no =
-      this.#checkAsked(request, target) ?? (below ? undefined : refusal(404, 'nothing is served here'));
-    if (no || !below) {
-      this.#refuse(request, response, no ?? refusal(404, 'nothing is served here'));
+    const client = this.#proxies.clientOf(request);
+    const address = isRefusal(client) ? client : this.#checkAsked(request, target);
+    if (isRefusal(client) || isRefusal(address) || !below) {
+      const no = isRefusal(address) ? address : refusal(404, 'nothing is served here');
+      this.#refuse(request, response, no);
       return;
     }
-    const admitted = await this.#admission.admit(request);
+    const admitted = await this.#admission.admit(request, client);
     if (isRefusal(admitted)) {
       this.#refuse(request, response, admitted);
     } else if (!response.destroyed) {
-      await this.#handOn(request, response, admitted.principal, below, target);
+      await this.#handOn(request, response, { principal: admitted.principal, address, below, target });
     }
   }
 
   /** The host that was asked for, and the page that asked. */
-  #checkAsked(request: IncomingMessage, target: Target): Refusal | undefined {
+  #checkAsked(request: IncomingMessage, target: Target): PublicAddress | Refusal {
     const host = target.authority ?? request.headers.host ?? '';
-    const asked: Authority | undefined = parseAuthority(host);
-    if (!asked) {
-      return refusal(400, 'the Host header is missing or malformed');
+    const asked = readAsked(request, host);
+    if (isRefusal(asked)) {
+      return asked;
     }
     request.headers.host = host;
-    if (!this.#options.authenticate && !this.#isHostKnown(asked.host)) {
+    const { authorities, scheme, address } = asked;
+    // All of them: a proxy that leaves a forwarded host as it came lets the client choose it.
+    if (!this.#options.authenticate && !authorities.every((one) => this.#isHostKnown(one.host))) {
       return refusal(421, 'this server is not known by that name; it can be allowed with --allowed-host');
     }
-    return checkOrigin(request.method ?? '', request.headers.origin, asked);
+    return checkOrigin(request.method ?? '', request.headers.origin, authorities, scheme) ?? address;
   }
 
   async #handOn(
     request: IncomingMessage,
     response: ServerResponse,
-    principal: P | undefined,
-    below: readonly string[],
-    target: Target,
+    { principal, address, below, target }: Passed<P>,
   ): Promise<void> {
     const reserved = reservedPath(below);
     if (reserved !== undefined) {
@@ -189,7 +205,7 @@ class Door<P> {
       response.writeContinue();
       delete request.headers.expect; // it is met: the handler need not ask again
     }
-    await this.#options.handle(request, response, principal);
+    await this.#options.handle(request, response, principal, address);
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, no: Refusal): void {

@@ -58,23 +58,32 @@ export function createHostCheck(
 
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND']);
 
-/** Refuses a write that another site's page asks for. Programs other than browsers send no Origin. */
+/**
+ * Refuses a write that another site's page asks for. Programs other than browsers send no Origin. `asked`: the hosts of the
+ * request; `askedScheme`: where it is known.
+ */
 export function checkOrigin(
   method: string,
   origin: string | undefined,
-  asked: Authority,
+  asked: readonly Authority[],
+  askedScheme: string | undefined,
 ): Refusal | undefined {
   if (origin === undefined || READS.has(method)) {
     return undefined;
   }
-  const no = refusal(403, 'pages of other sites may not write here');
-  const match = /^(https?):\/\/([^/?#@]+)$/i.exec(origin);
-  const from = parseAuthority(match?.[2] ?? '');
-  if (!match || !from || from.host !== asked.host) {
-    return no;
-  }
+  const [, scheme, authority = ''] = /^(https?):\/\/([^/?#@]+)$/.exec(origin.toLowerCase()) ?? [];
+  const from = parseAuthority(authority);
+  const isOurs =
+    scheme !== undefined &&
+    from !== undefined &&
+    (askedScheme ?? scheme) === scheme &&
+    asked.some((one) => isSameOrigin(one, from, scheme));
+  return isOurs ? undefined : refusal(403, 'pages of other sites may not write here');
+}
+
+function isSameOrigin(asked: Authority, from: Authority, scheme: string): boolean {
   // A reverse proxy often passes the name on without the port that its clients use; a browser leaves out only 80
   // and 443. So a Host without a port is compared by name alone.
-  const defaultPort = match[1]?.toLowerCase() === 'https' ? 443 : 80;
-  return asked.port === undefined || asked.port === (from.port ?? defaultPort) ? undefined : no;
+  const port = from.port ?? (scheme === 'https' ? 443 : 80);
+  return asked.host === from.host && (asked.port === undefined || asked.port === port);
 }

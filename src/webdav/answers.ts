@@ -1,14 +1,9 @@
-// How answers leave: short ones with their length, long ones in pieces that let others have their turn.
-import { once } from 'node:events';
-import { yieldToLoop } from '../base/clock.ts';
+// How short answers leave: with their length. Long ones are send-pieces.ts.
 import { hasCode } from '../base/errors.ts';
-import { clientGone, type Exchange, type HeaderValues } from './exchange.ts';
+import type { Exchange, HeaderValues } from './exchange.ts';
 import { closeUnlessInStep } from './request-body.ts';
 import { refusalOf } from './status.ts';
 import { errorBody, XML_TYPE } from './xml-writer.ts';
-
-/** Characters that are gathered before a write: some 100 entries of a listing, about a millisecond's work. */
-const PIECE_CHARS = 64 * 1024;
 
 export const TEXT_TYPE: string = 'text/plain; charset=utf-8';
 
@@ -70,52 +65,6 @@ export function sendText(
     'Content-Length': Buffer.byteLength(text),
   });
   exchange.response.write(text);
-}
-
-/**
- * An answer of any length, written as it is made and never faster than the client reads. Between pieces others have
- * their turn. Fails before the first byte when the first piece can't be made; afterwards the connection has to go.
- */
-export async function sendPieces(
-  exchange: Exchange,
-  status: number,
-  type: string,
-  parts: Iterable<string>,
-  headers: HeaderValues = {},
-): Promise<void> {
-  const { response, signal } = exchange;
-  let piece = '';
-  for (const part of parts) {
-    piece += part;
-    if (piece.length < PIECE_CHARS) {
-      continue;
-    }
-    if (!response.headersSent) {
-      startAnswer(exchange, status, { ...headers, 'Content-Type': type });
-    }
-    const hasRoom = response.write(piece);
-    piece = '';
-    if (!hasRoom) {
-      await roomToWrite(exchange);
-    }
-    await yieldToLoop(); // also after a wait: where the kernel takes all at once, that was over within this turn
-    if (signal.aborted) {
-      throw clientGone();
-    }
-  }
-  if (response.headersSent) {
-    response.write(piece);
-  } else {
-    sendText(exchange, status, type, piece, headers);
-  }
-}
-
-async function roomToWrite(exchange: Exchange): Promise<void> {
-  try {
-    await once(exchange.response, 'drain', { signal: exchange.signal });
-  } catch (error) {
-    throw clientGone(error);
-  }
 }
 
 /** Tells the client why not; destroys the connection when an answer has already begun. */

@@ -8,10 +8,11 @@ import type { Readable } from 'node:stream';
 import { v2 as webdav } from 'webdav-server';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { PublicAddress } from '../base/public-address.ts';
 import type { Resource, Tree } from '../inode/tree.ts';
 import { sendError } from './answers.ts';
 import { Changes, UnderWay } from './changes.ts';
-import { Exchange, type HeaderValues, type Principal, type ServerParts } from './exchange.ts';
+import { Exchange, type HeaderValues, type Principal, type ServerParts, type Visitor } from './exchange.ts';
 import { TahoeFileSystem } from './file-system.ts';
 import { parseUrlPath, type UrlPath } from './hrefs.ts';
 import { libraryRequest, libraryResponse } from './library-request.ts';
@@ -141,10 +142,11 @@ export class DavServer {
     request: IncomingMessage,
     response: ServerResponse,
     principal: Principal | undefined,
+    address: PublicAddress,
   ): Promise<void> {
     const { socket } = request;
     const running = this.#running.get(socket);
-    const answered = this.#answer(request, response, principal, running);
+    const answered = this.#answer(request, response, { principal, address }, running);
     this.#running.set(socket, answered);
     await answered;
     if (this.#running.get(socket) === answered) {
@@ -155,7 +157,7 @@ export class DavServer {
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    principal: Principal | undefined,
+    visitor: Visitor,
     before: Promise<void> | undefined,
   ): Promise<void> {
     await before;
@@ -163,7 +165,7 @@ export class DavServer {
       return;
     }
     const [url, problem] = targetOf(request);
-    using exchange = new Exchange(request, response, this.#parts, url, principal);
+    using exchange = new Exchange(request, response, this.#parts, url, visitor);
     response.on('error', this.#notSent);
     try {
       if (problem !== undefined) {

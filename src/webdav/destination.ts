@@ -7,7 +7,8 @@ import { Refusal } from './status.ts';
 
 /**
  * The path that `url` (absolute, or an absolute path) has on this server; undefined when it is on another host or outside
- * the base URL. The scheme doesn't count, because TLS may end before us, nor does a user part, which KDE sends along.
+ * the base URL. A proxy's host and path count as the client sees them, whether it changes our URLs on the way or not. The
+ * scheme doesn't count, because TLS may end before us, nor does a user part, which KDE sends along.
  * Throws bad-request for what is no URL.
  */
 export function pathOnThisServer(exchange: Exchange, url: string): UrlPath | undefined {
@@ -16,20 +17,21 @@ export function pathOnThisServer(exchange: Exchange, url: string): UrlPath | und
     throw new FsError('bad-request', 'a url in a header is neither absolute nor an absolute path');
   }
   const [authority, target] = absolute === null ? [undefined, url] : [absolute[1] ?? '', absolute[2] ?? ''];
-  if (authority !== undefined && !isSameHost(authority, exchange.header('host') ?? '')) {
+  const { hosts, prefix } = exchange.address;
+  if (authority !== undefined && !hosts.some((host) => isSameHost(authority, host))) {
     return undefined;
   }
-  const { baseUrl } = exchange.parts;
   const query = target.search(/[?#]/);
   if (query >= 0) {
     // Cutting it off would name another thing: the client forgot to encode a name.
     throw new FsError('bad-request', 'a url in a header has a query or a fragment');
   }
-  const path = target === '' ? '/' : target;
-  if (path !== baseUrl && !path.startsWith(`${baseUrl}/`)) {
+  const { names, isCollection } = parseUrlPath(target === '' ? '/' : target);
+  const base = [...prefix, ...exchange.parts.baseUrl.split('/').slice(1)];
+  if (!base.every((name, index) => names[index] === name)) {
     return undefined;
   }
-  return parseUrlPath(path.slice(baseUrl.length) || '/');
+  return { names: names.slice(base.length), isCollection: isCollection || names.length === base.length };
 }
 
 function isSameHost(authority: string, host: string): boolean {

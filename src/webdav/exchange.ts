@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { TreePath } from '../base/path.ts';
+import type { PublicAddress } from '../base/public-address.ts';
 import type { Resource } from '../inode/tree.ts';
 import type { Changes } from './changes.ts';
 import type { TahoeFileSystem } from './file-system.ts';
@@ -13,6 +14,12 @@ import type { LockTable } from './locks.ts';
 /** Who asks, as far as anybody proved it. */
 export interface Principal {
   readonly name: string;
+}
+
+/** Who asks, and where they take this server to be. */
+export interface Visitor {
+  readonly principal: Principal | undefined;
+  readonly address: PublicAddress;
 }
 
 export type HeaderValues = Readonly<Record<string, string | number>>;
@@ -41,6 +48,7 @@ export class Exchange implements Disposable {
   readonly principal: Principal | undefined;
   /** What the request names, in the client's words. */
   readonly url: UrlPath;
+  readonly address: PublicAddress;
   #gone: AbortController | undefined;
   #isGone = false;
   #isBodyInvited = false;
@@ -50,13 +58,14 @@ export class Exchange implements Disposable {
     response: ServerResponse,
     parts: ServerParts,
     url: UrlPath,
-    principal: Principal | undefined,
+    { principal, address }: Visitor,
   ) {
     this.request = request;
     this.response = response;
     this.parts = parts;
     this.url = url;
     this.principal = principal;
+    this.address = address;
     // The socket, not the response: one that waits behind another on the same connection isn't told of the end.
     request.socket.once('close', this.#closed);
   }
@@ -107,9 +116,15 @@ export class Exchange implements Disposable {
     return writablePath(this.url);
   }
 
+  /** What is in front of every path, as the client sees it: the base URL, and before it what a proxy takes off. */
+  get baseUrl(): string {
+    const { prefix } = this.address;
+    return prefix.length === 0 ? this.parts.baseUrl : `${hrefOf('', prefix, false)}${this.parts.baseUrl}`;
+  }
+
   /** The href of what the request names. */
   href(isCollection: boolean): string {
-    return hrefOf(this.parts.baseUrl, this.url.names, isCollection);
+    return hrefOf(this.baseUrl, this.url.names, isCollection);
   }
 
   /** The client waits for leave to send the body, and has not got it. */

@@ -98,7 +98,8 @@ export async function beginChange(
   targets: readonly Target[],
   ownToken?: string,
 ): Promise<Change> {
-  const { changes, baseUrl } = exchange.parts;
+  const { baseUrl } = exchange;
+  const { changes } = exchange.parts;
   const { principal, tokens } = leaveOf(exchange);
   return await changes.begin(
     targets,

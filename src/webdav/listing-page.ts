@@ -78,10 +78,10 @@ function trail(exchange: Exchange): string {
     return '';
   }
   const above = names.slice(0, -1).map((name, index) => {
-    const href = hrefOf(exchange.parts.baseUrl, names.slice(0, index + 1), true);
+    const href = hrefOf(exchange.baseUrl, names.slice(0, index + 1), true);
     return ` / <a href="${escapeXml(href)}">${escapeXml(name)}</a>`;
   });
-  const home = `<a href="${escapeXml(exchange.parts.baseUrl)}/">All files</a>`;
+  const home = `<a href="${escapeXml(exchange.baseUrl)}/">All files</a>`;
   return `<nav aria-label="Folders above">${home}${above.join('')}</nav>`;
 }
 
@@ -110,12 +110,11 @@ export function showSize(bytes: number): string {
 
 /** The URL to mount: what the browser used to get here. */
 function serverUrl(exchange: Exchange): { readonly isTls: boolean; readonly rest: string } {
-  const { socket } = exchange.request;
-  const isTls = 'encrypted' in socket && socket.encrypted === true;
-  const host = exchange.header('host') ?? '';
+  const { isTls, hosts } = exchange.address;
+  const host = hosts[0] ?? '';
   // Goes into commands that people paste into a shell: nothing but a host and a port.
   const safe = /^[A-Za-z0-9.-]+(?::\d+)?$|^\[[0-9A-Fa-f:.]+\](?::\d+)?$/.test(host) ? host : hostname();
-  return { isTls, rest: `//${safe}${exchange.parts.baseUrl}/` };
+  return { isTls, rest: `//${safe}${exchange.baseUrl}/` };
 }
 
 function mountHelp(exchange: Exchange): string {

@@ -23,7 +23,8 @@ export class LockDiscovery {
 
   /** For what the request names. */
   static async open(exchange: Exchange): Promise<LockDiscovery> {
-    const { locks, baseUrl } = exchange.parts;
+    const { baseUrl } = exchange;
+    const { locks } = exchange.parts;
     const steps = await stepsOf(exchange, exchange.url);
     return steps === undefined
       ? new LockDiscovery(undefined, baseUrl, [])

@@ -95,6 +95,14 @@ export function isAboutSpace({ uri, local }: PropertyName): boolean {
   return uri === DAV && local.startsWith('quota-');
 }
 
+/** Of those about space the ones that are known. */
+export function spaceNames(space: Space | undefined): readonly PropertyName[] {
+  return [
+    ...(space?.availableBytes === undefined ? [] : [{ uri: DAV, local: 'quota-available-bytes' }]),
+    ...(space?.usedBytes === undefined ? [] : [{ uri: DAV, local: 'quota-used-bytes' }]),
+  ];
+}
+
 /** All live ones that allprop and propname speak of. */
 export const allProperties: readonly PropertyName[] = Array.from(liveProperties.keys(), (local) => ({
   uri: DAV,

@@ -53,9 +53,9 @@ interface Timed {
   readonly bytes: number;
 }
 
-async function propfind(url: string, body: string): Promise<Timed> {
+async function propfind(url: string, body: string, headers: Record<string, string> = {}): Promise<Timed> {
   const began = performance.now();
-  const bytes = await send('PROPFIND', url, { depth: '1' }, body);
+  const bytes = await send('PROPFIND', url, { ...headers, depth: '1' }, body);
   return { ms: performance.now() - began, bytes };
 }
 
@@ -102,6 +102,7 @@ async function compare(entries: number): Promise<void> {
   const none: Timed = { ms: Number.NaN, bytes: Number.NaN };
   const ask = {
     ours: (body: string) => propfind(`${ours.url}dir/`, body),
+    packed: (body: string) => propfind(`${ours.url}dir/`, body, { 'accept-encoding': 'gzip' }),
     rclone: (body: string) => (rclone === undefined ? none : propfind(`${rclone.url}dir/`, body)),
   };
   const delays = async (): Promise<string> =>
@@ -121,11 +122,17 @@ async function compare(entries: number): Promise<void> {
     for (let run = 0; run < RUNS; run += 1) {
       await ask.ours(body);
     }
+    const plainDelays = await delays();
+    const packed: Timed[] = [];
+    for (let run = 0; run < RUNS; run += 1) {
+      packed.push(await ask.packed(body));
+    }
     const [mine, theirs] = [median(times.map(([ms]) => ms)), median(times.map(([, ms]) => ms))];
     const perEntry = (timed: Timed): string => (timed.bytes / entries).toFixed(0);
     console.log(
       [
-        `${entries} entries, ${what}: ${compared(mine, theirs)}; ${await delays()}`,
+        `${entries} entries, ${what}: ${compared(mine, theirs)}; ${plainDelays}`,
+        `  with gzip: ${median(packed.map(({ ms }) => ms)).toFixed(1)} ms, ${perEntry(packed[0] ?? none)} bytes an entry; ${await delays()}`,
         `  first: ${compared(first.ours.ms, first.rclone.ms)}; ${first.delays}`,
         `  ${perEntry(first.ours)} bytes an entry (rclone ${perEntry(first.rclone)}); peak memory ${((await ours.peakBytes()) / 2 ** 20).toFixed(0)} MiB`,
       ].join('\n'),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { FsError } from '../../src/base/errors.ts';
 import { parseListenAddress } from '../../src/base/listen-address.ts';
@@ -458,6 +459,18 @@ describe('startFront, /-/status', () => {
         ['/waits', 1_000, null],
       ],
     );
+  });
+
+  test('is packed for those who take it', async () => {
+    const sync = new MemorySync(Array.from({ length: 100 }, (_, index): [string] => [`/${index}`]));
+    const line = 'GET /-/status HTTP/1.1';
+    const plain = await statusOf(sync, line);
+    assert.match(plain.text, /\r\nVary: Accept-Encoding\r\n/);
+    assert.doesNotMatch(plain.text, /Content-Encoding/);
+    const packed = await statusOf(sync, line, {}, 'Accept-Encoding: gzip');
+    assert.match(packed.text, /\r\nContent-Encoding: gzip\r\n/);
+    const body = packed.text.slice(packed.text.indexOf('\r\n\r\n') + 4);
+    assert.equal(JSON.parse(gunzipSync(Buffer.from(body, 'latin1')).toString()).edits, 100);
   });
 
   test('lists a thousand changes at most', async () => {

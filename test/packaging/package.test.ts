@@ -52,6 +52,8 @@ describe('the packed package', {
       'config/tahoe-webdav.service',
       'config/fail2ban/jail.conf',
       'config/fail2ban/tahoe-webdav.conf',
+      'config/nginx.conf',
+      'config/apache.conf',
       ...program,
       ...program.map((name) => name.replace(/\.(c?)js$/, '.d.$1ts')),
     ]);

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
 import { DavClient } from './dav-client.ts';
 import type { RunningGrid, ServedGrid } from './grids.ts';
+import { type ProxyProgram, type RunningProxy, startProxy, TRUSTED } from './proxy.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
 const NAMES: ReadonlyMap<string, string> = new Map([
@@ -129,28 +130,34 @@ async function carryBothForms(client: DavClient, folder: string): Promise<void> 
   assert.deepEqual(await listed(client, folder), []);
 }
 
-/** The suite; call it inside a `describe`. */
-export function carryNames(grid: ServedGrid): void {
+/** The suite; call it inside a `describe`. `inFront` takes off a path, so that it has every URL in its hands. */
+export function carryNames(grid: ServedGrid, inFront?: ProxyProgram): void {
   let folder: TemporaryFolder;
   let running: RunningGrid;
   let server: ServerProcess;
+  let proxy: RunningProxy | undefined;
   let client: DavClient;
+  let root: string;
   let folders = 0;
   before(async () => {
     folder = await temporaryFolder();
     running = await grid.start();
-    server = await startServer({ args: await running.newRoot(folder.path) });
-    client = new DavClient(server.url);
+    server = await startServer({ args: [...(await running.newRoot(folder.path)), ...TRUSTED] });
+    proxy = inFront && (await startProxy(inFront, server.url, { shape: 'path', isTls: false }));
+    const { origin, pathname } = new URL(proxy?.url ?? server.url);
+    client = new DavClient(origin);
+    root = pathname;
   });
   after(async () => {
     await client[Symbol.asyncDispose]();
+    await proxy?.[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
     await running[Symbol.asyncDispose]();
     await folder[Symbol.asyncDispose]();
   });
   const newFolder = async (): Promise<string> => {
     folders += 1;
-    const path = `/folder%20${folders}/`;
+    const path = `${root}folder%20${folders}/`;
     assert.equal(await client.mkcol(path), 201);
     return path;
   };

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { AuthType, createClient, type DiskQuota, type FileStat, type WebDAVClient } from 'webdav';
+import { AuthType, createClient, type FileStat, type WebDAVClient } from 'webdav';
 import { type TemporaryFolder, temporaryFolder } from '../fakes/temporary-folder.ts';
 import { ACCOUNT } from './real-client.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
@@ -78,10 +78,8 @@ describe('the npm package webdav', () => {
       (up as Writable).end(bytes);
     });
     assert.deepEqual(await buffer(client.createReadStream('/streamed') as Readable), bytes);
-    assert.equal(
-      await text(part as Readable),
-      'stream',
-    );
+    const part = client.createReadStream('/streamed', { range: { start: 7, end: 12 } });
+    assert.equal(await text(part as Readable), 'stream');
   });
 
   test('tells what is there', async () => {
@@ -92,8 +90,7 @@ describe('the npm package webdav', () => {
     assert.match(stat.etag ?? '', /^[\w-]{22}$/);
     assert.deepEqual([await client.exists('/stat'), await client.exists('/none')], [true, false]);
     assert.equal(((await client.stat('/')) as FileStat).type, 'directory');
-    const quota = (await client.getQuota()) as DiskQuota;
-    assert.ok(Number(quota.available) > 0, JSON.stringify(quota));
+    assert.equal(await client.getQuota(), null); // without a quota nobody knows what is used
     const { compliance } = await client.getDAVCompliance('/');
     assert.ok(['1', '2', '3', 'sabredav-partialupdate'].every((name) => compliance.includes(name)));
   });

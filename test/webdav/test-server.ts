@@ -8,6 +8,7 @@ import {
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/log.ts';
+import type { PublicAddress } from '../../src/base/public-address.ts';
 import { DavServer, type DavServerOptions } from '../../src/webdav/dav-server.ts';
 import { MapMetaStore } from '../fakes/map-meta-store.ts';
 import { MemoryTree } from '../fakes/memory-tree.ts';
@@ -99,7 +100,11 @@ export async function allOf(socket: Socket): Promise<string> {
   return Buffer.concat(pieces).toString('latin1');
 }
 
-export async function startServer(options: Partial<DavServerOptions> = {}): Promise<TestServer> {
+/** `address`: what a proxy in front has told of itself. */
+export async function startServer(
+  options: Partial<DavServerOptions> = {},
+  address: Partial<PublicAddress> = {},
+): Promise<TestServer> {
   const tree = options.tree instanceof MemoryTree ? options.tree : new MemoryTree(() => NOW);
   const logged: string[] = [];
   const clock = { ...systemClock, now: () => NOW };
@@ -116,7 +121,9 @@ export async function startServer(options: Partial<DavServerOptions> = {}): Prom
   const listener = (request: IncomingMessage, response: Parameters<DavServer['handle']>[1]): void => {
     request.url = request.url?.slice(baseUrl.length) || '/';
     const name = request.headers['x-test-user'];
-    void dav.handle(request, response, { name: typeof name === 'string' ? name : 'somebody' });
+    const principal = { name: typeof name === 'string' ? name : 'somebody' };
+    const { host = '' } = request.headers;
+    void dav.handle(request, response, principal, { isTls: false, hosts: [host], prefix: [], ...address });
   };
   const server = createServer({ requestTimeout: 0 }, listener);
   server.on('checkContinue', listener);

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { FsError, hasCode, internalError, systemCode } from '../../base/errors.ts';
 import { type ByteRange, rangeLength } from '../../base/ranges.ts';
 import type { OpenFile } from '../../inode/tree.ts';
-import { sendEmpty, sendPieces, sendWhole, startAnswer } from '../answers.ts';
+import { sendEmpty, sendWhole, startAnswer } from '../answers.ts';
 import { reprDigest } from '../checksums.ts';
 import { checkConditions, isRangeWanted, requestedRange, type Validators } from '../conditions.ts';
 import { httpDate } from '../dates.ts';
@@ -13,6 +13,7 @@ import { clientGone, type Exchange } from '../exchange.ts';
 import { ifGuardOf, validatorsOf } from '../guards.ts';
 import { LISTING_HEADERS, LISTING_TYPE, listingPage } from '../listing-page.ts';
 import { mediaType } from '../media-types.ts';
+import { sendPieces, VARY } from '../send-pieces.ts';
 import { Refusal } from '../status.ts';
 
 // A stored page is foreign content on our origin: it may be looked at, but neither run scripts nor call us with the
@@ -177,7 +178,7 @@ async function sendListing(exchange: Exchange): Promise<void> {
     'Last-Modified': httpDate(validatorsOf(view.self, exchange.parts.clock.now()).lastModifiedMs),
   };
   if (exchange.request.method === 'HEAD') {
-    startAnswer(exchange, 200, { ...head, ...LISTING_HEADERS, 'Content-Type': LISTING_TYPE });
+    startAnswer(exchange, 200, { ...head, ...LISTING_HEADERS, ...VARY, 'Content-Type': LISTING_TYPE });
     return;
   }
   await sendPieces(exchange, 200, LISTING_TYPE, listingPage(exchange, view), { ...head, ...LISTING_HEADERS });

@@ -115,7 +115,8 @@ async function takeName(exchange: Exchange, path: TreePath, guard: Guard, claime
  * answer has to be a 207 that names them.
  */
 function sendConflict(exchange: Exchange, request: LockRequest, conflicts: readonly Lock[]): void {
-  const { locks, baseUrl } = exchange.parts;
+  const { baseUrl } = exchange;
+  const { locks } = exchange.parts;
   const covering = locks.standing.covering(request.steps);
   const own = conflicts.filter((other) => covering.has(other));
   if (own.length > 0) {
@@ -161,7 +162,8 @@ function sendLocks(
   steps: readonly Step[],
   headers: HeaderValues = {},
 ): void {
-  const { locks, baseUrl } = exchange.parts;
+  const { baseUrl } = exchange;
+  const { locks } = exchange.parts;
   const shown = activeLocks([...new Set([first, ...locks.standing.covering(steps)])], baseUrl, (each) =>
     locks.remainingMs(each),
   );

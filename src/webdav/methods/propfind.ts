@@ -1,31 +1,41 @@
 // PROPFIND: one snapshot of a directory (or of all below it) answers the whole request, streamed as it is written down.
 import { hasCode } from '../../base/errors.ts';
 import type { Resource, Space } from '../../inode/tree.ts';
-import { sendPieces } from '../answers.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Depth, depthOf, ifGuardOf, requireCollection } from '../guards.ts';
 import { encodeName } from '../hrefs.ts';
 import { LockDiscovery } from '../lock-discovery.ts';
 import { asksForSpace, type Entry, multistatus, type Occasion, parsePropfind } from '../multistatus.ts';
 import { shownName } from '../names.ts';
+import { spaceNames } from '../properties.ts';
 import { readBody } from '../request-body.ts';
+import { sendPieces } from '../send-pieces.ts';
 import { type Snapshot, walk } from '../walk.ts';
 import { XML_MAX_BYTES } from '../xml-reader.ts';
 import { XML_TYPE } from '../xml-writer.ts';
 
 const SPACE_PATIENCE_MS = 1000;
+/** For who has not asked. */
+const BARE_PATIENCE_MS = 100;
 
 export async function propfind(exchange: Exchange): Promise<void> {
   const depth = depthOf(exchange);
-  const wanted = parsePropfind(await readBody(exchange, XML_MAX_BYTES));
+  const body = await readBody(exchange, XML_MAX_BYTES);
+  const asked = parsePropfind(body);
   const found = await read(exchange, depth);
   (await ifGuardOf(exchange))('view' in found ? found.view.self : found);
   const locks = await LockDiscovery.open(exchange);
   const entries = 'view' in found ? entriesOf(exchange, found, locks) : [self(exchange, found, locks)];
   const { syncStateOf, clock, log } = exchange.parts;
+  // The npm package webdav asks for the quota by asking for nothing. By RFC 4331, 3, allprop should leave it out, to spare
+  // who does not want it: of one collection, and where it is at hand, it costs nothing.
+  const isBare = body.length === 0 && depth === 0 && 'kind' in found && found.kind === 'directory';
+  const patienceMs = asksForSpace(asked) ? SPACE_PATIENCE_MS : isBare ? BARE_PATIENCE_MS : 0;
+  const space = patienceMs > 0 ? await spaceAtHand(exchange, patienceMs) : undefined;
+  const wanted = isBare ? { ...asked, named: spaceNames(space) } : asked;
   const occasion: Occasion = {
     nowMs: clock.now(),
-    space: asksForSpace(wanted) ? await spaceAtHand(exchange) : undefined,
+    space,
     syncStateOf,
     onFailure: (error) => log.error({ err: error }, 'an entry of a listing could not be described'),
   };
@@ -33,11 +43,11 @@ export async function propfind(exchange: Exchange): Promise<void> {
 }
 
 /** Undefined where it can't be told soon: Finder asks with every look at the root, and the listing is here already. */
-async function spaceAtHand(exchange: Exchange): Promise<Space | undefined> {
+async function spaceAtHand(exchange: Exchange, patienceMs: number): Promise<Space | undefined> {
   const { files, clock, log } = exchange.parts;
   const answered = new AbortController();
   try {
-    const late = clock.sleep(SPACE_PATIENCE_MS, answered.signal).then(() => undefined);
+    const late = clock.sleep(patienceMs, answered.signal).then(() => undefined);
     return await Promise.race([files.space(exchange.readPath()), late]);
   } catch (error) {
     log.debug({ err: error }, 'how much space there is can not be told');

@@ -449,7 +449,17 @@ describe('PROPFIND by name', () => {
     assert.deepEqual([...found.keys()], ['{DAV:}quota-available-bytes']);
     assert.deepEqual(found.get('{DAV:}quota-available-bytes')?.content, ['1000000000']);
     assert.deepEqual([...(await properties(server, '/dir/file', QUOTA)).keys()], []);
-    assert.equal((await properties(server, '/dir')).has('{DAV:}quota-available-bytes'), false);
+    const all = '<propfind xmlns="DAV:"><allprop/></propfind>';
+    assert.equal((await properties(server, '/dir', all)).has('{DAV:}quota-available-bytes'), false);
+  });
+
+  test('tells it of one collection to who asks for nothing, as the npm package webdav does', async () => {
+    await using server = await withFile();
+    const name = '{DAV:}quota-available-bytes';
+    assert.deepEqual((await properties(server, '/dir')).get(name)?.content, ['1000000000']);
+    assert.equal((await properties(server, '/dir/file')).has(name), false);
+    const { body } = await server.request('PROPFIND', '/dir', { headers: { depth: '1' } });
+    assert.doesNotMatch(body, /quota/);
   });
 
   test('tells it beside allprop where include asks for it', async () => {
