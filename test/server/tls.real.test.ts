@@ -53,9 +53,10 @@ describe('a self-signed certificate', {
     assert.notEqual(fingerprintOf(new URL(scene.server.url).port), fingerprint, 'it lacked a name');
   });
 
-  for (const [script, command] of [
-    ['rclone.sh', 'rclone'],
-    ['davfs2.sh', 'mount.davfs'],
+  for (const [script, command, trust] of [
+    ['rclone.sh', 'rclone', (cert: string) => ({ RCLONE_CA_CERT: cert })],
+    // It is told to trust the very certificate that it was shown.
+    ['davfs2.sh', 'mount.davfs', () => ({ DAV_INSECURE: '1' })],
   ] as const) {
     test(`is good for ${script}, with an account`, {
       skip: toolSkip(command, command),
@@ -65,7 +66,8 @@ describe('a self-signed certificate', {
       const { name, password } = await scene.add('ann', ['/=new', '/team=new']);
       await scene.start(...SELF_SIGNED);
       const url = `${scene.server.url.replace('127.0.0.1', 'localhost')}team/`;
-      const env = { DAV_INSECURE: '1', DAV_BIG: String(2 ** 20) };
+      const cert = scene.file('config/tahoe-webdav/tls/cert.pem');
+      const env = { ...trust(cert), DAV_BIG: String(2 ** 20) };
       const { code, output, verdict } = await runClient(script, url, [name, password], env);
       assert.equal(code, 0, output);
       assert.match(verdict, / FAIL 0$/);
