@@ -9,6 +9,9 @@ const BODY_MAX_BYTES = 1024 * 1024;
 /** Methods that have no business here at all; what a collection or file allows is the WebDAV side's to say. */
 const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
 
+/** Those that bring contents of files: of any length, and invited by the handler, after its checks. */
+export const UPLOADS: ReadonlySet<string> = new Set(['PUT', 'PATCH']);
+
 export function checkFraming(request: IncomingMessage): Refusal | undefined {
   if (request.httpVersionMajor !== 1) {
     return refusal(505, 'HTTP/1.1 is spoken here', { Connection: 'close' });
@@ -30,7 +33,8 @@ export function checkFraming(request: IncomingMessage): Refusal | undefined {
     return refusal(400, 'HTTP/1.0 has no transfer encodings', { Connection: 'close' });
   }
   const lengthBytes = Number(request.headers['content-length'] ?? 0);
-  if (!Number.isSafeInteger(lengthBytes) || (request.method !== 'PUT' && lengthBytes > BODY_MAX_BYTES)) {
+  const maxBytes = UPLOADS.has(request.method ?? '') ? Number.MAX_SAFE_INTEGER : BODY_MAX_BYTES;
+  if (!Number.isSafeInteger(lengthBytes) || lengthBytes > maxBytes) {
     return refusal(413, 'the body is too large');
   }
   return undefined;

@@ -8,7 +8,7 @@ import type { Logger } from '../base/log.ts';
 import type { PublicAddress } from '../base/public-address.ts';
 import { Admission, type Authenticate } from './admission.ts';
 import { readAsked } from './asked.ts';
-import { checkFraming } from './framing.ts';
+import { checkFraming, UPLOADS } from './framing.ts';
 import { checkOrigin, createHostCheck } from './host.ts';
 import { DEFAULT_LIMITS, HttpServer, type ServerLimits } from './http-server.ts';
 import { type Listeners, openListeners } from './listeners.ts';
@@ -201,7 +201,7 @@ class Door<P> {
     if (request.httpVersionMinor === 0) {
       delete request.headers.expect; // RFC 9110 section 10.1.1: such a client knows no interim answers
     }
-    if (request.method !== 'PUT' && request.headers.expect !== undefined) {
+    if (!UPLOADS.has(request.method ?? '') && request.headers.expect !== undefined) {
       response.writeContinue();
       delete request.headers.expect; // it is met: the handler need not ask again
     }

@@ -1,6 +1,8 @@
 // Parts of files and checksums with the whole program: durable when answered, the same on every gateway.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { describe, test } from 'node:test';
 import { BackHome } from './back-home.ts';
 import { DavClient } from './dav-client.ts';
@@ -59,6 +61,33 @@ describe('parts of files', { concurrency: 2 }, () => {
     assert.equal(await patch(home.client, '/file', 'append', Buffer.from('end')), 503);
     await home.proxy.accept();
     assert.equal(await digest(home.client, '/file'), digestOf(OLD));
+  });
+
+  test('may be larger than any request that brings no content, and are invited only after the checks', async () => {
+    await using server = await startServer();
+    await using client = new DavClient(server.url);
+    assert.equal(await client.put('/file', 'start'), 201);
+    const part = Buffer.alloc(5_000_000, 'part');
+    const headers = { 'content-type': TYPE, 'x-update-range': 'append' };
+    const send = async (path: string): Promise<readonly [status: number | undefined, isInvited: boolean]> => {
+      const sent = request(`${server.url}${path}`, {
+        method: 'PATCH',
+        headers: { ...headers, expect: '100-continue', 'content-length': String(part.length) },
+      });
+      let isInvited = false;
+      sent.on('continue', () => {
+        isInvited = true;
+        sent.end(part);
+      });
+      sent.flushHeaders();
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+      answer.resume();
+      sent.destroy();
+      return [answer.statusCode, isInvited];
+    };
+    assert.deepEqual(await send('file'), [204, true]);
+    assert.deepEqual(await send('none'), [404, false]);
+    assert.equal((await client.send('HEAD', '/file')).headers['content-length'], String(part.length + 5));
   });
 
   test('leave an upload in many parts, one after the other and all at once, whole', async () => {
