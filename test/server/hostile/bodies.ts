@@ -299,9 +299,22 @@ const putNew = (name: string, body: string, ...headers: readonly string[]): stri
   send(`PUT ${SCRATCH}${name}`, body, ...headers);
 const ALPHABET = FIXTURE.get('/dav/file.txt') ?? '';
 
+const PATCH_TYPE = 'Content-Type: application/x-sabredav-partialupdate';
+const patched = (range: string): string =>
+  send('PATCH /dav/file.txt', 'x', PATCH_TYPE, `X-Update-Range: ${range}`);
+
 const UPLOADS: readonly Line[] = [
-  ['a part', put('x', 'Content-Range: bytes 0-0/26'), 400],
-  ['a part of an unknown whole', put('x', 'Content-Range: bytes 5-5/*'), 400],
+  ['a part of another whole', put('x', 'Content-Range: bytes 0-0/27'), 400],
+  ['a part of a whole that it does not fit into', put('x', 'Content-Range: bytes 26-26/26'), 400],
+  ['a part of another length', put('x', 'Content-Range: bytes 5-6/*'), 400],
+  ['a part behind the end', put('x', 'Content-Range: bytes 27-27/28'), 400],
+  ['a part far behind the end', put('x', 'Content-Range: bytes 999999999999999-999999999999999/*'), 400],
+  ['a patch of a part far behind the end', patched('bytes=999999999999999-'), 416],
+  ['a patch of numbers without end', patched(`bytes=${'9'.repeat(1000)}-`), 400],
+  ['a patch before the beginning', patched('bytes=-999999999999999'), 416],
+  ['a patch of two parts', patched('bytes=0-0,2-2'), 400],
+  ['a patch in chunks', sendChunked('PATCH /dav/file.txt', 'x', PATCH_TYPE, 'X-Update-Range: append'), 411],
+  ['a patch that is longer than it says', patched('bytes=0-1'), 416],
   ['a part that is none', put('x', 'Content-Range: junk'), 400],
   ['a part that says nothing', put('x', 'Content-Range:'), 400],
   ['a part in another unit', put('x', 'Content-Range: lines 1-1/2'), 400],
