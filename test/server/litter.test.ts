@@ -12,6 +12,8 @@ import { startServer } from './server-process.ts';
 const LOCAL = ['--apple-double', 'local', '--litter', 'local', '--write-back', '0'];
 const REFUSE = ['--apple-double', 'refuse', '--litter', 'refuse', '--write-back', '0'];
 const KEEP = ['--write-back', '0'];
+const LOCK =
+  '<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>';
 const ATTRIBUTES = Buffer.alloc(4096, 'xattr');
 
 /** Names of what lies there, without the directory itself. */
@@ -145,6 +147,32 @@ describe('litter that stays here', { concurrency: 2 }, () => {
     assert.equal(await client.get('/e/._g'), 'xattr');
   });
 
+  test('is locked, written in parts and told of as any file', async () => {
+    await using home = await BackHome.start(LOCAL);
+    const { client } = home;
+    await client.put('/a', 'a');
+    const locked = await client.send('LOCK', '/._a', { body: LOCK });
+    assert.equal(locked.status, 201);
+    const token = String(locked.headers['lock-token']);
+    assert.equal(await client.put('/._a', 'no'), 423);
+    const mine = { If: `(${token})` };
+    assert.equal((await client.send('PUT', '/._a', { headers: mine, body: '0123456789' })).status, 204);
+    const part = { ...mine, 'Content-Range': 'bytes 2-3/*' };
+    assert.equal((await client.send('PUT', '/._a', { headers: part, body: 'xy' })).status, 204);
+    assert.equal((await client.send('UNLOCK', '/._a', { headers: { 'Lock-Token': token } })).status, 204);
+    assert.equal(await client.get('/._a'), '01xy456789');
+    await home.flushed();
+    const body =
+      '<D:propfind xmlns:D="DAV:"><D:prop><s:sync-state xmlns:s="https://tahoe-lafs.org/ns/webdav"/></D:prop></D:propfind>';
+    const states = (await client.send('PROPFIND', '/', { headers: { Depth: '1' }, body })).body;
+    assert.deepEqual([...states.matchAll(/sync-state[^>]*>([^<]+)</g)].map((match) => match[1]).sort(), [
+      'local',
+      'synced',
+      'synced',
+    ]);
+    assert.deepEqual(await home.tree(), { '/a': 'a' });
+  });
+
   test('while the grid is away a stop does not wait for it, and flush is done', async () => {
     await using home = await BackHome.start(LOCAL);
     await home.client.put('/there', 'there');
@@ -267,8 +295,6 @@ describe('litter that is refused', { concurrency: 2 }, () => {
     await home.server.kill('SIGTERM');
     await home.startServer(REFUSE);
     const { client } = home;
-    const lock =
-      '<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>';
     for (const path of ['/._b', '/.DS_Store', '/d/._a', '/THUMBS.DB', '/.Trashes/x', '/.spotlight-V100']) {
       assert.equal(await client.put(path, 'x'), 403, path);
       assert.equal(await client.transfer('COPY', '/a', path), 403, path);
@@ -277,7 +303,7 @@ describe('litter that is refused', { concurrency: 2 }, () => {
     const { status, body } = await client.send('PUT', '/._b', { body: 'x' });
     assert.equal(status, 403);
     assert.match(body, /files of this name are not kept here/);
-    assert.equal((await client.send('LOCK', '/._b', { body: lock })).status, 403);
+    assert.equal((await client.send('LOCK', '/._b', { body: LOCK })).status, 403);
     assert.equal(await client.mkcol('/.fseventsd'), 403);
     assert.equal(await client.get('/._b'), undefined);
     assert.equal(await client.get('/._a'), 'xattr');

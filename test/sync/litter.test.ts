@@ -134,6 +134,35 @@ describe('litter that stays here', () => {
     assert.equal(scene.pending.size, 0);
   });
 
+  test('is restored into a folder that stays here without being waited for, and nothing waits for it', async () => {
+    await using world = await makeWorld();
+    {
+      await using scene = await start(world, KEEP_LITTER);
+      await scene.tree.makeDirectory(at('/.Trashes'));
+      await put(scene.tree, '/.Trashes/a', 'A'.repeat(100));
+      await scene.sync();
+      await scene.tree.copy(at('/.Trashes/a'), at('/b'), { overwrite: false });
+      await scene.sync();
+      await scene.tree.remove(at('/.Trashes/a'));
+      await scene.sync();
+      await scene.tree.remove(at('/.Trashes'));
+      await scene.sync();
+    }
+    await using scene = await start(world);
+    await scene.trash.start();
+    const entries: string[] = [];
+    for await (const { id, path } of scene.trash.list()) {
+      entries.push(...(path.length === 2 ? [id] : []));
+    }
+    assert.equal(entries.length, 1);
+    assert.deepEqual(await scene.trash.restore(entries[0] ?? ''), ['.Trashes', 'a']);
+    assert.equal(scene.pending.waitingCount, 0);
+    await scene.tree.remove(at('/b'));
+    await scene.sync();
+    assert.deepEqual(await onGrid(world), {});
+    assert.deepEqual(await dump(scene.tree), { '/.Trashes/': '', '/.Trashes/a': 'A'.repeat(100) });
+  });
+
   test('does not go to the trash, and its bytes go', async () => {
     await using world = await makeWorld();
     await using scene = await start(world);
