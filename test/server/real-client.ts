@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { projectDir } from '../project.ts';
-import { embeddedGrid, realGrid } from './grids.ts';
+import { embeddedGrid, realGrid, type ServedGrid } from './grids.ts';
 import { startServer } from './server-process.ts';
 
 /** Debian keeps servers and mount helpers where not everybody looks. */
@@ -56,20 +56,35 @@ export const ACCOUNT = { name: 'ann', password: 'sesame:open,öffne-dich' } as c
 /** Every step of the script on both grids, as one account below a path of its own. Call it inside a `describe`. */
 export function carryClient(script: string): void {
   for (const grid of [embeddedGrid, realGrid]) {
-    test(`does all its steps on ${grid.name}`, { skip: grid.skip, timeout: 15 * 60_000 }, async (t) => {
-      await using folder = await temporaryFolder();
-      await writeFile(folder.file('password'), `${ACCOUNT.password}\n`, { mode: 0o600 });
-      await using running = await grid.start();
-      const account = ['--user', ACCOUNT.name, '--password-file', folder.file('password')];
-      await using server = await startServer({
-        args: [...(await running.newRoot(folder.path)), ...account, '--baseurl', '/dav'],
-      });
-      const { code, output, verdict } = await runClient(script, server.url, Object.values(ACCOUNT));
-      t.diagnostic(`${verdict}${/^unmet wishes \d+$/m.exec(output)?.[0] ?? ''}`);
-      assert.match(verdict, /^PASS [1-9]\d* FAIL 0$/, output);
-      assert.equal(code, 0, output);
-      await server.flush();
-      assert.doesNotMatch(server.stderr(), / (error|fatal): /);
-    });
+    carry(script, grid, Object.values(ACCOUNT));
   }
+}
+
+/** The same on a server that asks nobody for a password; on the grid that answers at once. */
+export function carryWithoutAccount(script: string): void {
+  carry(script, embeddedGrid, []);
+}
+
+function carry(script: string, grid: ServedGrid, credentials: readonly string[]): void {
+  const how = credentials.length > 0 ? '' : ', without an account';
+  test(`does all its steps on ${grid.name}${how}`, { skip: grid.skip, timeout: 15 * 60_000 }, async (t) => {
+    await using folder = await temporaryFolder();
+    await writeFile(folder.file('password'), `${ACCOUNT.password}\n`, { mode: 0o600 });
+    await using running = await grid.start();
+    const account = ['--user', ACCOUNT.name, '--password-file', folder.file('password')];
+    await using server = await startServer({
+      args: [
+        ...(await running.newRoot(folder.path)),
+        ...(credentials.length > 0 ? account : []),
+        '--baseurl',
+        '/dav',
+      ],
+    });
+    const { code, output, verdict } = await runClient(script, server.url, credentials);
+    t.diagnostic(`${verdict}${/^unmet wishes \d+$/m.exec(output)?.[0] ?? ''}`);
+    assert.match(verdict, /^PASS [1-9]\d* FAIL 0$/, output);
+    assert.equal(code, 0, output);
+    await server.flush();
+    assert.doesNotMatch(server.stderr(), / (error|fatal): /);
+  });
 }
