@@ -418,6 +418,14 @@ describe('startFront, accounts', () => {
     assert.equal((await ask(port, head('GET /-/healthz HTTP/1.1', 'Host: any.example'))).status, 200);
     assert.equal((await ask(port, head('GET /-/other HTTP/1.1'))).status, 401);
   });
+  test('invites no body that it asks credentials for first', async () => {
+    const { text } = await ask(
+      port,
+      'PUT /a HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\n\r\n',
+    );
+    assert.match(text, /^HTTP\/1\.1 401 /);
+    assert.doesNotMatch(text, / 100 /);
+  });
   test('keeps the connection in step after a challenged upload', async () => {
     const first = 'PUT /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello';
     const { text } = await ask(port, first + head('GET /b HTTP/1.1', 'Authorization: Basic right'));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { startServer, type TestServer } from './test-server.ts';
 
 async function withFile(): Promise<TestServer> {
@@ -95,6 +96,44 @@ describe('DavServer', () => {
     assert.match(text, /^HTTP\/1.1 200 [^\0]*\r\n\r\ncontent$/);
     const listing = await server.raw('PROPFIND / HTTP/1.0\r\nDepth: 1\r\n\r\n');
     assert.match(listing, /^HTTP\/1.1 207 [^\0]*<\/D:multistatus>\n$/);
+  });
+
+  for (const more of ['', 'Accept-Encoding: gzip\r\n', 'Connection: keep-alive\r\n']) {
+    test(`ends a long answer to HTTP/1.0 by closing, without chunks, ${JSON.stringify(more)}`, async () => {
+      await using server = await startServer();
+      for (let index = 0; index < 1000; index += 1) {
+        server.tree.addFile([`file ${index}`], '');
+      }
+      const text = await server.raw(`PROPFIND / HTTP/1.0\r\nDepth: 1\r\n${more}\r\n`);
+      assert.match(text, /^HTTP\/1.1 207 /);
+      assert.doesNotMatch(text, /\r\nTransfer-Encoding/i);
+      const body = Buffer.from(text.slice(text.indexOf('\r\n\r\n') + 4), 'latin1');
+      assert.match(
+        (more.includes('gzip') ? gunzipSync(body) : body).toString(),
+        /^<\?xml .*<\/D:multistatus>\n$/s,
+      );
+    });
+  }
+
+  test('takes an upload by HTTP/1.0', async () => {
+    await using server = await withFile();
+    const text = await server.raw('PUT /file HTTP/1.0\r\nContent-Length: 3\r\n\r\nnew');
+    assert.match(text, /^HTTP\/1.1 204 [^\0]*\r\nConnection: close\r\n/);
+    assert.deepEqual(server.tree.files(), { file: 'new' });
+  });
+
+  test('stays in step after a refused body between other requests', async () => {
+    await using server = await withFile();
+    const one = (method: string, path: string, more = ''): string =>
+      `${method} ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+    const text = await server.raw(
+      `${one('PROPFIND', '/', 'Depth: 0\r\n')}${one('PUT', '/none/x', 'Content-Length: 40\r\n')}${one('DELETE', '/file').padEnd(40)}${one('HEAD', '/file')}${one('MKCOL', '/dir')}${one('GET', '/file', 'Connection: close\r\n')}`,
+    );
+    assert.deepEqual(
+      [...text.matchAll(/HTTP\/1.1 (\d+) (?!OK<)/g)].map((match) => match[1]),
+      ['207', '409', '200', '201', '200'],
+    );
+    assert.deepEqual(server.tree.files(), { file: 'content' });
   });
 
   test('does not keep a request that nobody vouched for', async () => {
