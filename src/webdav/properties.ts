@@ -80,6 +80,12 @@ const CHECKSUMS: LiveProperty = ({ resource }) => {
   const known = resource.checksums && ownCloudChecksums(resource.checksums);
   return known && `<x:checksum xmlns:x="${OWNCLOUD}">${known}</x:checksum>`;
 };
+/** Of Fastmail's files: rclone asks for it with that vendor. */
+const FASTMAIL = 'ME:';
+const SHA1_HEX: LiveProperty = ({ resource }) => {
+  const sha1 = resource.checksums?.sha1;
+  return sha1 && Buffer.from(sha1, 'base64url').toString('hex');
+};
 const SYNC_STATE: LiveProperty = ({ resource, syncStateOf }) => syncStateOf(resource);
 
 function isFile(resource: Resource): boolean {
@@ -116,6 +122,9 @@ export function propertyReader({ uri, local }: PropertyName): LiveProperty | und
   }
   if (uri === OWNCLOUD && local === 'checksums') {
     return CHECKSUMS;
+  }
+  if (uri === FASTMAIL && local === 'sha1hex') {
+    return SHA1_HEX;
   }
   return uri === DAV ? (liveProperties.get(local) ?? hiddenProperties.get(local)) : undefined;
 }

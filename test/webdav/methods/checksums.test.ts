@@ -81,6 +81,14 @@ describe('what is known of a file', () => {
     assert.equal(await told({}), `SHA256:${hex('sha256')}`);
   });
 
+  test('is told as SHA-1 alone to who asks as of Fastmail', async () => {
+    await using server = await startServer();
+    await server.request('PUT', '/a', { headers: { 'x-oc-mtime': '1' }, body: BODY });
+    const body = '<propfind xmlns="DAV:"><prop><x:sha1hex xmlns:x="ME:"/></prop></propfind>';
+    const answer = await server.request('PROPFIND', '/a', { headers: { depth: '0' }, body });
+    assert.match(answer.body, new RegExp(`<\\w+:sha1hex[^>]*>${hex('sha1')}</`));
+  });
+
   test('is told by Repr-Digest of the whole, also with a part of it, and by OC-Checksum to who sent one', async () => {
     await using server = await startServer();
     const put = await server.request('PUT', '/a', {
