@@ -3,6 +3,7 @@ import { FsError } from '../../base/errors.ts';
 import type { Resource } from '../../inode/tree.ts';
 import type { Exchange } from '../exchange.ts';
 import { updateRangePart } from '../part.ts';
+import { recalculateHash } from '../recalculate-hash.ts';
 import { Refusal } from '../status.ts';
 import { storeBody } from '../store-body.ts';
 
@@ -13,6 +14,11 @@ export const PARTIAL_UPDATE_CLASS = 'sabredav-partialupdate';
 export async function patch(exchange: Exchange): Promise<void> {
   if (exchange.url.isCollection) {
     throw new FsError('is-directory', 'a collection can not be written to');
+  }
+  const asked = exchange.header('x-recalculate-hash');
+  if (asked !== undefined) {
+    await recalculateHash(exchange, asked);
+    return;
   }
   const path = exchange.writePath();
   const type = exchange.header('content-type')?.split(';')[0]?.trim().toLowerCase();

@@ -89,6 +89,24 @@ describe('what is known of a file', () => {
     assert.match(answer.body, new RegExp(`<\\w+:sha1hex[^>]*>${hex('sha1')}</`));
   });
 
+  test('is found out by reading where Nextcloud would calculate it anew, and nothing is changed', async () => {
+    await using server = await startServer();
+    server.tree.addFile(['old'], BODY);
+    const before = server.tree.files();
+    const ask = async (path: string, wanted: string): Promise<readonly [number, unknown]> => {
+      const { status, headers } = await server.request('PATCH', path, {
+        headers: { 'x-recalculate-hash': wanted },
+      });
+      return [status, headers['oc-checksum']];
+    };
+    assert.deepEqual(await ask('/old', 'sha1'), [204, `SHA1:${hex('sha1')}`]);
+    assert.deepEqual(await ask('/old', 'MD5'), [204, `MD5:${hex('md5')}`]);
+    assert.deepEqual(await ask('/old', 'crc'), [400, undefined]);
+    assert.deepEqual(await ask('/none', 'sha1'), [404, undefined]);
+    assert.deepEqual(await ask('/', 'sha1'), [405, undefined]);
+    assert.deepEqual(server.tree.files(), before);
+  });
+
   test('is told by Repr-Digest of the whole, also with a part of it, and by OC-Checksum to who sent one', async () => {
     await using server = await startServer();
     const put = await server.request('PUT', '/a', {
