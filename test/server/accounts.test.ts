@@ -14,6 +14,13 @@ const WRITES: ReadonlyArray<
 > = [
   ['PUT', '/there', {}, 'new'],
   ['PUT', '/new', {}, 'new'],
+  ['PUT', '/there', { 'Content-Range': 'bytes 0-0/3' }, 'x'],
+  [
+    'PATCH',
+    '/there',
+    { 'Content-Type': 'application/x-sabredav-partialupdate', 'X-Update-Range': 'append' },
+    'more',
+  ],
   ['DELETE', '/there', {}, ''],
   ['DELETE', '/folder/', {}, ''],
   ['MKCOL', '/new/', {}, ''],
