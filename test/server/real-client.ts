@@ -60,9 +60,11 @@ export function carryClient(script: string): void {
   }
 }
 
-/** The same on a server that asks nobody for a password; on the grid that answers at once. */
-export function carryWithoutAccount(script: string): void {
-  carry(script, embeddedGrid, []);
+/** The same on a server that asks nobody for a password. */
+export function carryWithoutAccount(script: string, grids: readonly ServedGrid[] = [embeddedGrid]): void {
+  for (const grid of grids) {
+    carry(script, grid, []);
+  }
 }
 
 function carry(script: string, grid: ServedGrid, credentials: readonly string[]): void {
