@@ -119,8 +119,10 @@ describe('Reads from a real node', { skip: realGridSkip() }, () => {
     await grid.run('stop-storage', '2', '--kill');
     const got = await client.goOn();
     t.diagnostic(`${got.bytes} of ${bytes.length} bytes`);
-    assert.deepEqual([got.status, got.isWhole], [200, false]);
-    assertRefusedOrBroken(await getFile(url));
+    assert.equal(got.status, 200);
+    if (!got.isWhole) {
+      assertRefusedOrBroken(await getFile(url)); // else all of it had come before they were gone
+    }
     await grid.run('start-storage', '1');
     await grid.run('start-storage', '2');
     await assertRightInTheEnd(got, url, bytes);

@@ -89,6 +89,9 @@ export const apache: ProxyProgram = {
     StartServers 1
     ThreadsPerChild 32
     MaxRequestWorkers 32
+    # By itself it closes after 5 s or 100 requests, maybe while the next request is under way: the test's client sends none twice.
+    KeepAliveTimeout 60
+    MaxKeepAliveRequests 0
     ${sample}`,
   listen: ['*:443', (port) => `127.0.0.1:${port}`],
   tlsLines: /^ *SSL.*\n/gm,
