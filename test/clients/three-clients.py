@@ -164,7 +164,8 @@ class ByCommands:
         return self.rclone("cat", "dav:" + name)
 
     def rename(self, old, new):
-        self.rclone("moveto", "dav:" + old, "dav:" + new)
+        # Without it rclone takes a file of the same size for the same one, deletes the source and leaves the target as it is.
+        self.rclone("moveto", "--ignore-times", "dav:" + old, "dav:" + new)
 
     def remove(self, name):
         self.rclone("deletefile", "dav:" + name)
