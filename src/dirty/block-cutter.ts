@@ -1,4 +1,5 @@
-// Cuts the pieces of a body, of any size, into blocks. A block inside one piece is not copied.
+// Cuts the pieces of a body, of any size, into blocks. A block inside one piece is not copied. A body that begins inside a
+// block of its file begins with the rest of that.
 import { BLOCK_BYTES } from '../base/blocks.ts';
 import type { SpareBuffers } from '../cache/spare-buffers.ts';
 
@@ -6,18 +7,22 @@ export class BlockCutter implements Disposable {
   readonly #spare: SpareBuffers;
   #buffer: Buffer | undefined;
   #filledBytes = 0;
+  /** Of the block that is being filled. */
+  #blockBytes: number;
 
-  constructor(spare: SpareBuffers) {
+  constructor(spare: SpareBuffers, firstBytes: number = BLOCK_BYTES) {
     this.#spare = spare;
+    this.#blockBytes = firstBytes;
   }
 
   /** The blocks that `piece` makes full. Each is good until the next one is asked for. */
   *cut(piece: Buffer): Generator<Buffer> {
     let rest = piece;
-    while (this.#filledBytes + rest.length >= BLOCK_BYTES) {
-      const taken = BLOCK_BYTES - this.#filledBytes;
+    while (this.#filledBytes + rest.length >= this.#blockBytes) {
+      const taken = this.#blockBytes - this.#filledBytes;
       yield this.#filledBytes === 0 ? rest.subarray(0, taken) : this.#fill(rest.subarray(0, taken));
       this.#filledBytes = 0;
+      this.#blockBytes = BLOCK_BYTES;
       rest = rest.subarray(taken);
     }
     if (rest.length > 0) {

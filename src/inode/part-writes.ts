@@ -6,6 +6,8 @@ import { FsError, hasCode, internalError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/limiter.ts';
 import type { TreePath } from '../base/path.ts';
 import { asBodyError, BodyLength } from '../base/request-body.ts';
+import { SpareBuffers } from '../cache/spare-buffers.ts';
+import { BlockCutter } from '../dirty/block-cutter.ts';
 import type { Maker } from './maker.ts';
 import type { OpenAlone, OpenHandles } from './open-handles.ts';
 import type { OpenInode } from './open-inode.ts';
@@ -35,6 +37,7 @@ interface Draft {
 export class PartWrites {
   readonly #parts: PartWritesParts;
   readonly #turns = new KeyedMutex();
+  readonly #spare = new SpareBuffers(BLOCK_BYTES);
 
   constructor(parts: PartWritesParts) {
     this.#parts = parts;
@@ -52,7 +55,7 @@ export class PartWrites {
       const { opened, start } = draft;
       await this.#parts.maker.admit(Math.max(opened.inode.sizeBytes, start + partBytes), options.signal);
       options.onAccepted?.();
-      await takeIn(body, opened.inode, start, partBytes);
+      await takeIn(body, { inode: opened.inode, start, spare: this.#spare }, partBytes);
       // Of parts that come at once each is written over what the one before has made.
       using _turn = await this.#turns.take(JSON.stringify(path), options.signal);
       for (let tries = 1; ; tries += 1) {
@@ -118,42 +121,36 @@ export class PartWrites {
   }
 }
 
-/** All of `body`, of `partBytes` bytes, at `start`. */
-async function takeIn(body: Readable, inode: OpenInode, start: number, partBytes: number): Promise<void> {
+/**
+ * All of `body`, of `partBytes` bytes, at `start`. Written by blocks of the file: of one that comes whole nothing old is
+ * fetched.
+ */
+async function takeIn(
+  body: Readable,
+  {
+    inode,
+    start,
+    spare,
+  }: { readonly inode: OpenInode; readonly start: number; readonly spare: SpareBuffers },
+  partBytes: number,
+): Promise<void> {
   const length = new BodyLength(partBytes);
+  using cutter = new BlockCutter(spare, BLOCK_BYTES - (start % BLOCK_BYTES));
   let at = start;
   try {
-    for await (const run of blockRuns(body, start, length)) {
-      await inode.write(at, run);
-      at += run.length;
-    }
-    length.checkEnd();
-  } catch (error) {
-    throw asBodyError(error);
-  }
-}
-
-/** The bytes of `body`, parted where the file's blocks end: of a block that comes whole nothing old is fetched. */
-async function* blockRuns(body: Readable, start: number, length: BodyLength): AsyncGenerator<Buffer> {
-  let held: Buffer[] = [];
-  let heldBytes = 0;
-  let missingBytes = BLOCK_BYTES - (start % BLOCK_BYTES);
-  for await (const piece of body as AsyncIterable<Buffer>) {
-    length.add(piece.length);
-    for (let rest = piece; rest.length > 0; ) {
-      const taken = rest.subarray(0, missingBytes - heldBytes);
-      held.push(taken);
-      heldBytes += taken.length;
-      rest = rest.subarray(taken.length);
-      if (heldBytes === missingBytes) {
-        yield Buffer.concat(held, heldBytes);
-        held = [];
-        heldBytes = 0;
-        missingBytes = BLOCK_BYTES;
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      length.add(piece.length);
+      for (const block of cutter.cut(piece)) {
+        await inode.write(at, block);
+        at += block.length;
       }
     }
-  }
-  if (heldBytes > 0) {
-    yield Buffer.concat(held, heldBytes);
+    length.checkEnd();
+    const rest = cutter.rest();
+    if (rest !== undefined) {
+      await inode.write(at, rest);
+    }
+  } catch (error) {
+    throw asBodyError(error);
   }
 }
