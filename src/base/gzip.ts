@@ -4,7 +4,11 @@ import { promisify } from 'node:util';
 import { createGzip, type Gzip, gzip, type ZlibOptions } from 'node:zlib';
 
 /** Below this a packet is a packet. */
-export const GZIP_MIN_BYTES = 1024;
+const MIN_BYTES = 1024;
+
+/** Of what is sent with gzip to those who take it, and of what is. */
+export const VARY: Readonly<Record<string, string>> = { Vary: 'Accept-Encoding' };
+export const GZIPPED: Readonly<Record<string, string>> = { ...VARY, 'Content-Encoding': 'gzip' };
 
 const OPTIONS: ZlibOptions = { level: 1, windowBits: 13, memLevel: 7 };
 const STREAM: ZlibOptions & { readonly highWaterMark: number } = {
@@ -15,8 +19,14 @@ const STREAM: ZlibOptions & { readonly highWaterMark: number } = {
 
 const gzipWhole = promisify<Buffer, ZlibOptions, Buffer>(gzip);
 
-export function gzipped(body: Buffer): Promise<Buffer> {
-  return gzipWhole(body, OPTIONS);
+/** A short text as it leaves, with the headers that say how; packed where that is worth it. */
+export async function packed(
+  text: Buffer,
+  isAccepted: boolean,
+): Promise<{ readonly body: Buffer; readonly headers: Readonly<Record<string, string>> }> {
+  return isAccepted && text.length >= MIN_BYTES
+    ? { body: await gzipWhole(text, OPTIONS), headers: GZIPPED }
+    : { body: text, headers: VARY };
 }
 
 export function gzipStream(): Gzip {

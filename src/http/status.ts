@@ -1,7 +1,7 @@
 // `/-/status`: how changes get on to the grid, for a monitor. The figures are SyncStatus; of the changes that wait a
 // bounded list is shown, those that need somebody first.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { acceptsGzip, GZIP_MIN_BYTES, gzipped } from '../base/gzip.ts';
+import { acceptsGzip, packed } from '../base/gzip.ts';
 import { maskSecrets } from '../base/log.ts';
 import { showPath } from '../base/path.ts';
 import type { SyncControl, SyncItem } from '../sync/sync-control.ts';
@@ -23,13 +23,11 @@ export function answerStatus<P>(syncOf: SyncOf<P>): GuardedRoute<P> {
       return;
     }
     const text = Buffer.from(`${JSON.stringify(await statusFor(syncOf(principal)))}\n`);
-    const isPacked =
-      text.length >= GZIP_MIN_BYTES && acceptsGzip([request.headers['accept-encoding'] ?? ''].flat().join());
-    const body = isPacked ? await gzipped(text) : text;
+    const { 'accept-encoding': accepted } = request.headers;
+    const { body, headers } = await packed(text, acceptsGzip([accepted ?? ''].flat().join()));
     response.setHeader('Content-Type', 'application/json');
-    response.setHeader('Vary', 'Accept-Encoding');
-    if (isPacked) {
-      response.setHeader('Content-Encoding', 'gzip');
+    for (const [name, value] of Object.entries(headers)) {
+      response.setHeader(name, value);
     }
     response.setHeader('Content-Length', body.length);
     response.end(request.method === 'HEAD' ? undefined : body);

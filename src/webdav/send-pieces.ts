@@ -4,16 +4,12 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { Gzip } from 'node:zlib';
 import { yieldToLoop } from '../base/clock.ts';
-import { acceptsGzip, GZIP_MIN_BYTES, gzipped, gzipStream } from '../base/gzip.ts';
+import { acceptsGzip, GZIPPED, gzipStream, packed, VARY } from '../base/gzip.ts';
 import { startAnswer } from './answers.ts';
 import { clientGone, type Exchange, type HeaderValues } from './exchange.ts';
 
 /** Characters that are gathered before a write: some 100 entries of a listing, about a millisecond's work. */
 const PIECE_CHARS = 64 * 1024;
-
-/** Of what is sent with gzip to those who take it. */
-export const VARY: HeaderValues = { Vary: 'Accept-Encoding' };
-const GZIP: HeaderValues = { 'Content-Encoding': 'gzip' };
 
 /**
  * An answer of any length, written as it is made and never faster than the client reads; with gzip where the client takes
@@ -28,7 +24,7 @@ export async function sendPieces(
   headers: HeaderValues = {},
 ): Promise<void> {
   const isPacked = acceptsGzip(exchange.header('accept-encoding'));
-  const head = { ...headers, ...VARY, 'Content-Type': type };
+  const head = { ...headers, 'Content-Type': type };
   let way: Way | undefined;
   let piece = '';
   try {
@@ -52,7 +48,7 @@ export async function sendPieces(
 }
 
 function start(exchange: Exchange, status: number, head: HeaderValues, isPacked: boolean): Way {
-  startAnswer(exchange, status, isPacked ? { ...head, ...GZIP } : head);
+  startAnswer(exchange, status, { ...head, ...(isPacked ? GZIPPED : VARY) });
   if (isPacked) {
     exchange.response.flushHeaders(); // gzip's first word comes later, and nothing else may be answered meanwhile
   }
@@ -66,10 +62,8 @@ async function sendShort(
   text: Buffer,
   isPacked: boolean,
 ): Promise<void> {
-  const isWorthIt = isPacked && text.length >= GZIP_MIN_BYTES;
-  const body = isWorthIt ? await gzipped(text) : text;
-  const encoding = isWorthIt ? GZIP : {};
-  startAnswer(exchange, status, { ...head, ...encoding, 'Content-Length': body.length });
+  const { body, headers } = await packed(text, isPacked);
+  startAnswer(exchange, status, { ...head, ...headers, 'Content-Length': body.length });
   exchange.response.write(body);
 }
 

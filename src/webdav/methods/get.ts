@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FsError, hasCode, internalError, systemCode } from '../../base/errors.ts';
+import { VARY } from '../../base/gzip.ts';
 import { type ByteRange, rangeLength } from '../../base/ranges.ts';
 import type { OpenFile } from '../../inode/tree.ts';
 import { sendEmpty, sendWhole, startAnswer } from '../answers.ts';
@@ -13,7 +14,7 @@ import { clientGone, type Exchange } from '../exchange.ts';
 import { ifGuardOf, validatorsOf } from '../guards.ts';
 import { LISTING_HEADERS, LISTING_TYPE, listingPage } from '../listing-page.ts';
 import { mediaType } from '../media-types.ts';
-import { sendPieces, VARY } from '../send-pieces.ts';
+import { sendPieces } from '../send-pieces.ts';
 import { Refusal } from '../status.ts';
 
 // A stored page is foreign content on our origin: it may be looked at, but neither run scripts nor call us with the
