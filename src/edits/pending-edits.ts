@@ -105,12 +105,15 @@ export class PendingEdits {
   }
 
   /** The directories that have any of them. */
-  waitingDirIds(): ReadonlySet<string> {
-    const dirIds = new Set<string>();
-    for (const { dirId } of this.waiting()) {
-      dirIds.add(dirId);
+  *waitingDirIds(): Generator<string> {
+    for (const [dirId, edits] of this.#byDir) {
+      for (const { staysHere } of edits.values()) {
+        if (staysHere === undefined) {
+          yield dirId;
+          break;
+        }
+      }
     }
-    return dirIds;
   }
 
   /** Those of one directory. */

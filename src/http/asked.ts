@@ -49,7 +49,10 @@ export function readAsked(request: IncomingMessage, host: string): Asked | Refus
 
 /** Undefined where there is none. Node joins repeated headers by commas. */
 function lastOf(header: string | readonly string[] | undefined): string | undefined {
-  const last = [header ?? []].flat().join(',').split(',').at(-1)?.trim();
+  if (header === undefined) {
+    return undefined; // mostly, and asked three times a request
+  }
+  const last = [header].flat().join(',').split(',').at(-1)?.trim();
   return last === '' ? undefined : last;
 }
 

@@ -20,7 +20,7 @@ import { TlsFiles, type TlsOptions } from './tls.ts';
 import { TrustedProxies } from './trusted-proxy.ts';
 
 /**
- * Answers a request whose `url` is below the base, canonical and safe to split. For PUT it sends `100 Continue`
+ * Answers a request whose `url` is below the base, canonical and safe to split. For PUT and PATCH it sends `100 Continue`
  * itself (`response.writeContinue()`), once nothing stands against the upload. A rejection becomes a 500. `address`: where
  * the client takes this server to be, for the URLs that it names and is given.
  */
