@@ -34,7 +34,8 @@ const REGISTERED: ReadonlyMap<string, DigestAlgorithm> = new Map([
   ['sha-256', 'sha256'],
   ['sha-512', 'sha512'],
 ]);
-const OWNCLOUD: ReadonlyMap<string, DigestAlgorithm> = new Map([
+/** Of ownCloud and its kin, in lower case. */
+export const OWNCLOUD_NAMES: ReadonlyMap<string, keyof Checksums> = new Map([
   ['md5', 'md5'],
   ['sha1', 'sha1'],
   ['sha256', 'sha256'],
@@ -47,7 +48,7 @@ const forms: readonly Form[] = [
     separator: /\s+/,
     entry: /^([\w-]+):([0-9A-Fa-f]+)$/,
     encoding: 'hex',
-    names: OWNCLOUD,
+    names: OWNCLOUD_NAMES,
     isOfWhole: true,
   },
   { header: 'repr-digest', ...STRUCTURED, encoding: 'base64', names: REGISTERED, isOfWhole: true },

@@ -1,18 +1,15 @@
 // PATCH with X-Recalculate-Hash: a checksum of what is stored, as Nextcloud tells it to rclone. Changes nothing: what is not
 // known is found out by reading the file.
 import { FsError } from '../base/errors.ts';
-import type { OpenFile } from '../inode/tree.ts';
+import type { Checksums, OpenFile } from '../inode/tree.ts';
 import { startDigest } from '../seal/hash.ts';
 import { sendEmpty } from './answers.ts';
-import { ownCloudChecksums } from './checksums.ts';
+import { OWNCLOUD_NAMES, ownCloudChecksums } from './checksums.ts';
 import type { Exchange } from './exchange.ts';
-
-const ALGORITHMS = ['sha1', 'md5', 'sha256'] as const;
-type Algorithm = (typeof ALGORITHMS)[number];
 
 /** `wanted`: the header's value. */
 export async function recalculateHash(exchange: Exchange, wanted: string): Promise<void> {
-  const algorithm = ALGORITHMS.find((name) => name === wanted.trim().toLowerCase());
+  const algorithm = OWNCLOUD_NAMES.get(wanted.trim().toLowerCase());
   if (algorithm === undefined) {
     throw new FsError('bad-request', 'the header x-recalculate-hash is not sha1, md5 or sha256');
   }
@@ -22,7 +19,7 @@ export async function recalculateHash(exchange: Exchange, wanted: string): Promi
 }
 
 /** Base64url. */
-async function hashOf(file: OpenFile, algorithm: Algorithm, signal: AbortSignal): Promise<string> {
+async function hashOf(file: OpenFile, algorithm: keyof Checksums, signal: AbortSignal): Promise<string> {
   const hash = startDigest(algorithm);
   for await (const piece of await file.read({ start: 0, end: file.resource.sizeBytes }, signal)) {
     hash.update(piece as Buffer);
