@@ -2,23 +2,9 @@
 # gvfs (GNOME's Files and every program that uses GIO), driven by gio: mount with a password, copy up and down, list, save
 # by etag, copy, rename, move, remove, free space; the same files through its FUSE view; mount afresh, compare.
 #   gvfs.sh URL [USER [PASSWORD]]      packages gvfs gvfs-backends gvfs-fuse libglib2.0-bin dbus
-# gvfsd answers on a session bus, so the checks run on a bus of their own with a home of their own.
-if [ -z "$GVFS_SCENE" ]; then
-  export GVFS_SCENE; GVFS_SCENE=$(mktemp -d "${TMPDIR:-/tmp}/gvfsscene.XXXXXX")
-  export HOME=$GVFS_SCENE/home XDG_RUNTIME_DIR=$GVFS_SCENE/run GSETTINGS_BACKEND=memory
-  mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
-  dbus-run-session -- "$0" "$@" 2>"$GVFS_SCENE/said"; rc=$?
-  # the daemons leave with their bus; one that doesn't is known by its environment
-  for _ in $(seq 20); do
-    left=$(grep -lszF "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" /proc/[0-9]*/environ | cut -d/ -f3 | grep -vxE "$$|$BASHPID")
-    [ -z "$left" ] && break
-    sleep 0.1
-  done
-  [ -z "$left" ] || kill $left 2>/dev/null
-  mountpoint -q "$XDG_RUNTIME_DIR/gvfs" && umount -l "$XDG_RUNTIME_DIR/gvfs"
-  [ $rc = 0 ] || tail -n 20 "$GVFS_SCENE/said" >&2
-  rm -rf "$GVFS_SCENE"; exit $rc
-fi
+# gvfsd answers on a session bus.
+export GSETTINGS_BACKEND=memory
+. "$(dirname "$0")/own-bus.sh"; on_own_bus "$@"
 . "$(dirname "$0")/lib.sh"
 need gio "apt-get install libglib2.0-bin gvfs gvfs-backends gvfs-fuse"
 need dbus-run-session "apt-get install dbus"
@@ -32,12 +18,7 @@ T=${SHARE}gvfs-$TAG
 G() { timeout "$LIMIT" gio "$@"; }
 no() { ! "$@"; }
 # at NAME: the location of a name below our folder
-at() { local LC_ALL=C text=$1 i c uri=
-  for ((i = 0; i < ${#text}; i++)); do c=${text:i:1}
-    case $c in [a-zA-Z0-9/._~-]) ;; *) printf -v c %d "'$c"; printf -v c %%%02X $((c & 255));; esac
-    uri+=$c
-  done
-  echo "$T/$uri"; }
+at() { echo "$T/$(escaped "$1")"; }
 attr() { G info -a "$2" "$(at "$1")" | sed -n "s/^ *$2: //p"; }
 domount() { if [ -n "$USER_" ]; then printf '%s\n' "$PASS_" | G mount "$SHARE"; else G mount "$SHARE" </dev/null; fi; }
 isthere() { G mount -l | grep -qF -- "-> $SHARE" || G mount -l | grep -qF -- "-> ${SHARE%/}"; }

@@ -2,22 +2,9 @@
 # kio (KDE: Dolphin, Kate and the others), driven by kioclient5: copies a tree up and down, lists, overwrites, copies, moves
 # and removes there.
 #   kio.sh URL      packages kio kde-cli-tools dbus; a server that asks for no password, because kioclient5 has nobody to ask
-# Its workers want a session bus, so the checks run on a bus of their own with a home of their own.
-if [ -z "$KIO_SCENE" ]; then
-  export KIO_SCENE; KIO_SCENE=$(mktemp -d "${TMPDIR:-/tmp}/kioscene.XXXXXX")
-  export HOME=$KIO_SCENE/home XDG_RUNTIME_DIR=$KIO_SCENE/run QT_QPA_PLATFORM=offscreen KDE_FORK_SLAVES=1
-  mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
-  dbus-run-session -- "$0" "$@" 2>"$KIO_SCENE/said"; rc=$?
-  # what was started over the bus leaves with it; one that doesn't is known by its environment
-  for _ in $(seq 20); do
-    left=$(grep -lszF "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" /proc/[0-9]*/environ | cut -d/ -f3 | grep -vxE "$$|$BASHPID")
-    [ -z "$left" ] && break
-    sleep 0.1
-  done
-  [ -z "$left" ] || kill $left 2>/dev/null
-  [ $rc = 0 ] || tail -n 20 "$KIO_SCENE/said" >&2
-  rm -rf "$KIO_SCENE"; exit $rc
-fi
+# Its workers want a session bus.
+export QT_QPA_PLATFORM=offscreen KDE_FORK_SLAVES=1
+. "$(dirname "$0")/own-bus.sh"; on_own_bus "$@"
 . "$(dirname "$0")/lib.sh"
 need kioclient5 "apt-get install kio kde-cli-tools"
 need dbus-run-session "apt-get install dbus"
@@ -29,13 +16,6 @@ L=$W/kio-$TAG; mkdir -p "$L"
 # it says on standard output what is wrong, and keeps what it is given on standard input open
 K() { timeout -k 5 120 kioclient5 --noninteractive "$@" </dev/null; }
 no() { ! "$@"; }
-# escaped TEXT: as a path of a URL
-escaped() { local LC_ALL=C text=$1 i c uri=
-  for ((i = 0; i < ${#text}; i++)); do c=${text:i:1}
-    case $c in [a-zA-Z0-9/._~-]) ;; *) printf -v c %d "'$c"; printf -v c %%%02X $((c & 255));; esac
-    uri+=$c
-  done
-  printf %s "$uri"; }
 at() { echo "${SHARE}kio-$TAG/$(escaped "$1")"; }
 file() { echo "file://$(escaped "$1")"; }
 here() { (cd "$L" && "$@"); }

@@ -1,6 +1,5 @@
 // Clients that change a tree at random: what each change does to the tree, and what it is to do to the model.
 import assert from 'node:assert/strict';
-import { FsError } from '../../src/base/errors.ts';
 import type { Tree } from '../../src/inode/tree.ts';
 import { at, get, put } from '../inode/make-tree.ts';
 import type { NotedModel } from './noted-model.ts';
@@ -16,18 +15,6 @@ export interface Operation {
   readonly what: string;
   run(tree: Tree): Promise<unknown>;
   play(model: NotedModel): Outcome;
-}
-
-export async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
-  try {
-    await work;
-    return 'done';
-  } catch (error) {
-    if (error instanceof FsError) {
-      return error.code;
-    }
-    throw error;
-  }
 }
 
 export class Clients {

@@ -2,11 +2,11 @@
 // model, what another gateway shows is the model without the litter, at any time when all is on the grid.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FsError } from '../../src/base/errors.ts';
 import { type LitterRules, litterOn } from '../../src/base/litter.ts';
 import { seededRandom } from '../crash/load.ts';
 import { at, dump, put } from '../inode/make-tree.ts';
 import { makeWorld, Scene, type World } from '../sync/write-back-scene.ts';
+import { outcomeOf } from './outcome-of.ts';
 import { type Outcome, TreeModel } from './tree-model.ts';
 
 const GAMES = process.env['SLOW'] ? 300 : 12;
@@ -40,18 +40,6 @@ class LitterModel extends TreeModel {
 
   onGrid(): Record<string, string> {
     return Object.fromEntries(Object.entries(this.dump()).filter(([path]) => !isLitter(path)));
-  }
-}
-
-async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
-  try {
-    await work;
-    return 'done';
-  } catch (error) {
-    if (error instanceof FsError) {
-      return error.code;
-    }
-    throw error;
   }
 }
 

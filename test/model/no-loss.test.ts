@@ -9,7 +9,7 @@ import { ManualClock } from '../fakes/manual-clock.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { at, dump, makeTree, put } from '../inode/make-tree.ts';
 import { makeAround, SyncProcess } from '../sync/sync-process.ts';
-import { outcomeOf } from './clients.ts';
+import { outcomeOf } from './outcome-of.ts';
 
 const GAMES = Number(process.env['GAMES'] ?? (process.env['SLOW'] ? 300 : 8));
 const FIRST_SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1_000_000));

@@ -2,28 +2,16 @@
 // the grid has them) and after a restart. SLOW=1 plays many more.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FsError } from '../../src/base/errors.ts';
 import { seededRandom } from '../crash/load.ts';
 import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { at, dump, makeTree, put, type TestTree } from '../inode/make-tree.ts';
+import { outcomeOf } from './outcome-of.ts';
 import { type Outcome, TreeModel } from './tree-model.ts';
 
 const GAMES = process.env['SLOW'] ? 500 : 25;
 const STEPS = 60;
 const NAMES = ['a', 'b', 'ä', 'c d'];
-
-async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
-  try {
-    await work;
-    return 'done';
-  } catch (error) {
-    if (error instanceof FsError) {
-      return error.code;
-    }
-    throw error;
-  }
-}
 
 async function play(seed: number, isWriteBack: boolean): Promise<void> {
   const random = seededRandom(seed);

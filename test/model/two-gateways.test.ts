@@ -11,7 +11,7 @@ import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { at, dump, makeTree, put } from '../inode/make-tree.ts';
 import { type Around, makeAround, SyncProcess } from '../sync/sync-process.ts';
-import { outcomeOf } from './clients.ts';
+import { outcomeOf } from './outcome-of.ts';
 import { type Outcome, TreeModel } from './tree-model.ts';
 
 const GAMES = Number(process.env['GAMES'] ?? (process.env['SLOW'] ? 300 : 6));

@@ -9,8 +9,9 @@ import { MemoryBodies } from '../fakes/memory-bodies.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { dump, get, makeTree } from '../inode/make-tree.ts';
 import { type Around, makeAround, type ProcessOptions, SyncProcess } from '../sync/sync-process.ts';
-import { Clients, HOMES, type Operation, outcomeOf, possibleModels } from './clients.ts';
+import { Clients, HOMES, type Operation, possibleModels } from './clients.ts';
 import { NotedModel } from './noted-model.ts';
+import { outcomeOf } from './outcome-of.ts';
 import type { Outcome } from './tree-model.ts';
 
 export class Game {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Step } from '../../src/inode/tree.ts';
-import type { Lock, LockRequest } from '../../src/webdav/lock-set.ts';
+import type { Lock } from '../../src/webdav/lock-set.ts';
 import { at } from '../inode/make-tree.ts';
-import { Scene } from './mount-scene.ts';
+import { requestFor, Scene } from './mount-scene.ts';
 
 describe('a lock in a directory that the grid has not yet', () => {
   test('is met by the other root when the directory is on the grid', async () => {
@@ -61,19 +61,6 @@ async function lockedBeforeItLands(scene: Scene) {
   scene.grid.isAway = false;
   await scene.synced();
   return { lock, alices, bobs, outer, inner };
-}
-
-function requestFor(principal: string, steps: readonly Step[]): LockRequest {
-  return {
-    principal,
-    scope: 'exclusive',
-    depth: 0,
-    owner: '',
-    rootNames: ['made', 'file'],
-    isCollection: false,
-    steps,
-    timeoutMs: 60_000,
-  };
 }
 
 function covering(scene: Scene, steps: readonly Step[]): readonly string[] {

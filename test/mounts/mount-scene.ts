@@ -1,12 +1,15 @@
 // A process with several roots: a set of mounts on a grid in memory, its folders on this disk.
+
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import { SharedAllowance } from '../../src/base/shared-allowance.ts';
 import { loadServeConfig } from '../../src/config.ts';
+import type { Step } from '../../src/inode/tree.ts';
 import { MountSet } from '../../src/mount-set.ts';
 import { parseCap, readOnlyText } from '../../src/tahoe/caps.ts';
+import type { LockRequest } from '../../src/webdav/lock-set.ts';
 import { LockTable } from '../../src/webdav/locks.ts';
 import { type LogLine, logLines } from '../fakes/log-lines.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -112,4 +115,18 @@ export async function until(isSo: () => boolean, what: string): Promise<void> {
     assert.ok(tries < 1_000, what);
     await delay(10);
   }
+}
+
+/** A lock on a file `file` in a directory `made`. */
+export function requestFor(principal: string, steps: readonly Step[]): LockRequest {
+  return {
+    principal,
+    scope: 'exclusive',
+    depth: 0,
+    owner: '',
+    rootNames: ['made', 'file'],
+    isCollection: false,
+    steps,
+    timeoutMs: 60_000,
+  };
 }

@@ -8,7 +8,7 @@ import type { Tree } from '../../src/inode/tree.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { WatchedGrid } from '../fakes/watched-grid.ts';
 import { at, dump, put } from '../inode/make-tree.ts';
-import { readCapOf, Scene, until } from './mount-scene.ts';
+import { readCapOf, requestFor, Scene, until } from './mount-scene.ts';
 
 async function refused(tree: Tree, code: string): Promise<void> {
   await assert.rejects(tree.stat([]), { code });
@@ -118,16 +118,7 @@ describe('MountSet', () => {
     const made = children.get('made')?.writeCap ?? '';
     await scene.set.update([outer, inner, made]);
     const steps = await scene.set.treeOf(outer).trace(at('/made/file'));
-    const lock = scene.locks.claim({
-      principal: 'alice',
-      scope: 'exclusive',
-      depth: 0,
-      owner: '',
-      rootNames: ['made', 'file'],
-      isCollection: false,
-      steps,
-      timeoutMs: 60_000,
-    });
+    const lock = scene.locks.claim(requestFor('alice', steps));
     await scene.locks.confirm(lock);
     const others = await scene.set.treeOf(made).trace(at('/file'));
     assert.deepEqual([...scene.locks.standing.covering(others)], [lock]);

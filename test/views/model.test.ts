@@ -2,28 +2,16 @@
 // mount point itself. SLOW=1 plays many more.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FsError } from '../../src/base/errors.ts';
 import { MountTree } from '../../src/views/mount-tree.ts';
 import { seededRandom } from '../crash/load.ts';
 import { MemoryGrid } from '../fakes/memory-grid.ts';
 import { at, dump, makeTree, put } from '../inode/make-tree.ts';
+import { outcomeOf } from '../model/outcome-of.ts';
 import { type Outcome, TreeModel } from '../model/tree-model.ts';
 
 const GAMES = process.env['SLOW'] ? 300 : 20;
 const STEPS = 60;
 const NAMES = ['m', 'a', 'ä', '__proto__'];
-
-async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
-  try {
-    await work;
-    return 'done';
-  } catch (error) {
-    if (error instanceof FsError) {
-      return error.code;
-    }
-    throw error;
-  }
-}
 
 async function play(seed: number, modes: readonly [boolean, boolean], isMounted: boolean): Promise<void> {
   const random = seededRandom(seed);
