@@ -40,6 +40,11 @@ export function capOf(child: Pick<SeenChild, 'writeCap' | 'readCap'>): string | 
   return child.writeCap ?? child.readCap;
 }
 
+/** A directory that the grid has is to go, not only to another place: by a deletion, or for another thing of its name. */
+export function takesDirectoryAway({ base, want, isMoved }: PendingEdit): boolean {
+  return !isMoved && base?.kind === 'directory' && (want === undefined || capOf(want) !== capOf(base));
+}
+
 /** What an edit notes of a child that the grid has. */
 export function baseOf(child: BaseChild): BaseChild;
 export function baseOf(child: BaseChild | undefined): BaseChild | undefined;

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Landed } from '../edits/landed.ts';
-import { capOf, type PendingEdit } from '../edits/pending.ts';
+import { type PendingEdit, takesDirectoryAway } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
@@ -13,6 +13,7 @@ import type { Frozen } from './frozen.ts';
 import type { GridState } from './grid-state.ts';
 import type { KeepOurs } from './keep-ours.ts';
 import { landDirectory } from './landing.ts';
+import { LastShown } from './last-shown.ts';
 import type { LocalGroup } from './local-groups.ts';
 import { isOnGrid, mustWait, onGrid } from './ready.ts';
 import type { StandingFinder } from './standing.ts';
@@ -56,9 +57,11 @@ export class DirRounds {
   readonly #parts: DirRoundsParts;
   readonly #running = new Map<string, Promise<void>>();
   readonly #readySinceMs = new Map<string, number>();
+  readonly #lastShown: LastShown;
 
   constructor(parts: DirRoundsParts) {
     this.#parts = parts;
+    this.#lastShown = new LastShown(parts.pending, parts.dirs);
   }
 
   isRunning(dirId: string): boolean {
@@ -195,10 +198,9 @@ export class DirRounds {
     const safe: ReadyEdit[] = [];
     const unseen: PendingEdit[] = [];
     for (const one of ready) {
-      const { base, want, isMoved } = one.edit;
-      const takesAway =
-        !isMoved && base?.kind === 'directory' && (want === undefined || capOf(want) !== capOf(base));
-      if (takesAway && (await hasUnseen(this.#parts.dirs, this.#parts.landed, base))) {
+      const { base } = one.edit;
+      const isTaken = base !== undefined && takesDirectoryAway(one.edit);
+      if (isTaken && (await hasUnseen(this.#parts, base, this.#lastShown.of(base)))) {
         unseen.push(one.edit);
       } else {
         safe.push(one);

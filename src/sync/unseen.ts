@@ -6,12 +6,17 @@ import type { BaseChild } from '../edits/pending.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
 import type { Child } from '../tahoe/grid.ts';
+import type { Listings } from './last-shown.ts';
 
 /** Directories looked at, at most: a tree that was never walked has nothing that could be compared. */
 const MAX_DIRECTORIES = 10_000;
 
-/** Rejects with what the grid says. */
-export async function hasUnseen(dirs: DirTable, landed: Landed, base: BaseChild): Promise<boolean> {
+/** `lastShown`: what was shown, where that is known; else what was read last. Rejects with what the grid says. */
+export async function hasUnseen(
+  { dirs, landed }: { readonly dirs: DirTable; readonly landed: Landed },
+  base: BaseChild,
+  lastShown: Listings | undefined,
+): Promise<boolean> {
   const open = [dirs.ofChild({ ...base, metadata: {} })];
   const passed = new Set<DirInode>();
   for (let dir = open.pop(); dir && passed.size < MAX_DIRECTORIES; dir = open.pop()) {
@@ -20,7 +25,7 @@ export async function hasUnseen(dirs: DirTable, landed: Landed, base: BaseChild)
     }
     passed.add(dir);
     await dir.childrenAtHand();
-    const shown = dir.gridChildrenAtHand();
+    const shown = lastShown?.get(dir) ?? dir.gridChildrenAtHand();
     if (shown === undefined) {
       continue; // nobody has ever looked into it
     }

@@ -241,6 +241,22 @@ describe('a directory that somebody else removes or changes', () => {
     assert.equal((await scene.onGrid())['/d/a'], 'theirs');
   });
 
+  test('is not deleted with what was read of it afterwards, and shown to nobody either', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/a': 'old' });
+    await scene.put('/d/b', 'ours');
+    await scene.synced(); // whether that stands is looked at for 45 s
+    await scene.shown();
+    const { inodeId } = await scene.tree.stat(at('/d'));
+    await scene.remove('/d');
+    await scene.elsewhere((tree) => put(tree, '/d/a', 'theirs'));
+    await scene.tree.directories.find(inodeId)?.gridChildren(0);
+    await scene.makeDirectory('/d');
+    await scene.synced();
+    const now = await scene.onGrid();
+    assert.equal(now['/d/a'], 'theirs');
+    assert.deepEqual(await scene.shown(), now);
+  });
+
   test('is deleted when nothing in it has changed', async () => {
     const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '', '/d/sub/old': 'old' });
     await scene.shown();
