@@ -164,6 +164,7 @@ async function open(cap: string, parts: MountParts, closers: Closers): Promise<M
       return usage;
     },
     start: async () => {
+      await syncing?.prepare();
       keeper.start();
       inBackground(syncing?.start(), log, 'what an earlier run has left over could not be put away');
       inBackground(tree.recover(), log, 'changes of an earlier run could not be brought to the grid');

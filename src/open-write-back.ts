@@ -121,6 +121,8 @@ export interface SyncParts extends AppParts {
 export interface Syncing {
   readonly control: SyncControl;
   readonly stateOf: (resource: Resource) => SyncState | 'local' | 'synced';
+  /** To be awaited before `start`, and before the grid is read. */
+  prepare(): Promise<void>;
   /** From now on what waits is brought to the grid. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -159,6 +161,7 @@ export function makeSyncing(config: Config, parts: SyncParts): Syncing {
       const place = placeOf(resource);
       return (place && control.stateAt(place)) ?? 'synced';
     },
+    prepare: () => syncer.prepare(),
     start: async () => {
       syncer.start();
       await takeTrash(opened.cacheRoot.folder, parts.records, parts.log);

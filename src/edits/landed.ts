@@ -56,11 +56,6 @@ export class Landed {
     return this.#dirIds.get(dirId) ?? this.#gridIds.get(dirId);
   }
 
-  /** It came to the grid from here, by this process or as far as the store tells. */
-  isMadeHere({ readCap }: BaseChild): boolean {
-    return readCap !== undefined && this.#localTexts.has(readCap);
-  }
-
   /** The local cap of what came to the grid from here. */
   localOf(readCap: string): string | undefined {
     return this.#localTexts.get(readCap);

@@ -18,6 +18,8 @@ export interface PendingEdit extends EditPlace {
   readonly tried: readonly string[];
   /** What stood here was moved by us: what is taken away from the name is not deleted. */
   readonly isMoved?: boolean;
+  /** Of a directory that it takes away. */
+  readonly taken?: TakenDirectory;
   /** It is litter, and never goes to the grid: all that it wants is on this machine alone. */
   readonly staysHere?: LitterKind;
   /** Another one for each change by a client; unique in this process. */
@@ -27,6 +29,14 @@ export interface PendingEdit extends EditPlace {
   readonly changedMs: number;
   /** It can't heal by itself, and waits for somebody. */
   readonly parked?: { readonly code: string; readonly message: string };
+}
+
+/** What is not known of a directory's listing as it was shown, and the edits that stood in it and below it did know. */
+export interface TakenDirectory {
+  /** Fingerprints of what was sent there, and may be there by now. */
+  readonly tried: readonly string[];
+  /** There were things of others where clients were shown ours. */
+  readonly hidOthers: boolean;
 }
 
 export interface PendingUpdate {

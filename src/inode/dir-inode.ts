@@ -41,6 +41,8 @@ export interface DirContext {
   readonly pending: PendingEdits | undefined;
   /** Which of the grid's directories were made here. */
   readonly landed: Landed | undefined;
+  /** What was shown of it is to stay known (DirTable.hold). */
+  readonly isHeld: (dirId: string) => boolean;
   /** A directory takes so much more memory than before, or less. */
   readonly onWeight: (dir: DirInode, moreBytes: number) => void;
 }
@@ -72,6 +74,8 @@ export class DirInode implements DirnodePort, Savable {
   /** Made here, and not on the grid yet: all that is in it is pending. */
   #isLocal: boolean;
   #snapshot: Snapshot | undefined;
+  /** While it is held and something else was read since: what clients could see of it last. */
+  #shown: Snapshot | undefined;
   #refreshing: Promise<Snapshot> | undefined;
   #refreshBeganMs = 0;
   /** Goes up with each write of ours: a listing asked for before it says nothing about after it. */
@@ -175,6 +179,7 @@ export class DirInode implements DirnodePort, Savable {
       this.#refreshing === undefined &&
       this.#loading === undefined &&
       this.#saving === undefined &&
+      this.#shown === undefined &&
       !this.#context.saver.isPending(this) &&
       (this.#writer?.isIdle ?? true)
     );
@@ -230,6 +235,19 @@ export class DirInode implements DirnodePort, Savable {
     return this.#snapshot && this.#withUndone(this.#snapshot);
   }
 
+  /** The same as clients could see it last: where it is held, what was read since then is not in it. */
+  shownAtHand(): ReadonlyMap<string, Child> | undefined {
+    return this.#shown ? this.#withUndone(this.#shown) : this.gridChildrenAtHand();
+  }
+
+  /** It is not held any more. */
+  released(): void {
+    if (this.#shown) {
+      this.#shown = undefined;
+      this.#saveLater();
+    }
+  }
+
   /** What the grid has, at most `maxAgeMs` old. */
   async gridChildren(maxAgeMs: number): Promise<ReadonlyMap<string, Child>> {
     return this.#withUndone(await this.#provedSnapshot(maxAgeMs));
@@ -244,6 +262,7 @@ export class DirInode implements DirnodePort, Savable {
     this.#context.saver.forget(this);
     await this.#saving;
     if (this.#refreshing === undefined) {
+      this.#keepShown();
       this.#snapshot = undefined;
       this.#weigh();
     }
@@ -273,15 +292,15 @@ export class DirInode implements DirnodePort, Savable {
   }
 
   async #save(): Promise<void> {
-    const snapshot = this.#snapshot;
+    const snapshot = this.#worthSaving();
     const { listings } = this.#context;
-    if (snapshot === undefined || listings === undefined || !this.#isWorthSaving(snapshot)) {
+    if (snapshot === undefined || listings === undefined) {
       return;
     }
     const listing = {
       children: snapshot.listing.children,
       label: snapshot.isGuess || snapshot.isSuspect ? undefined : snapshot.label,
-      hasWriteCaps: this.#writeCap !== undefined,
+      hasWriteCaps: this.#writeCap !== undefined && !snapshot.isPoor,
     };
     this.#saved = await listings.save(this.dirId, listing, this.#saved);
     this.#savedSnapshot = this.#saved && snapshot;
@@ -331,6 +350,7 @@ export class DirInode implements DirnodePort, Savable {
    */
   async afterWrite(sent: SentWrite): Promise<DirnodeState> {
     const state = await this.#stateAfter(sent);
+    this.#shown &&= { ...this.#shown, listing: this.#withEdits(this.#shown.listing, sent) };
     if (this.#context.pending !== undefined) {
       await this.save(); // before the edits are forgotten: a later process must know that what stands there is ours
     }
@@ -345,15 +365,7 @@ export class DirInode implements DirnodePort, Savable {
     const after = sequenceNumber(label);
     const wasAlone = before !== undefined && after === before + sent.writes;
     if (wasAlone && this.#snapshot && this.#snapshot.label === sent.before.version) {
-      const children = new Map(this.#snapshot.listing.children);
-      for (const { name, want } of sent.edits) {
-        if (want === undefined) {
-          children.delete(name);
-        } else {
-          children.set(name, linkedNow(want, children.get(name), this.#context.clock));
-        }
-      }
-      const listing = { ...this.#snapshot.listing, children };
+      const listing = this.#withEdits(this.#snapshot.listing, sent);
       return this.#stateOf(this.#keep(listing, label, !this.#context.isSoleWriter));
     }
     if (before !== undefined && after !== undefined && after > before + sent.writes) {
@@ -364,6 +376,18 @@ export class DirInode implements DirnodePort, Savable {
     }
     const listing = await this.#context.grid.list(this.#strongestCap());
     return this.#stateOf(this.#keepRead(listing, label, await this.#isRolledBack(listing, label)));
+  }
+
+  #withEdits(listing: Listing, { edits }: SentWrite): Listing {
+    const children = new Map(listing.children);
+    for (const { name, want } of edits) {
+      if (want === undefined) {
+        children.delete(name);
+      } else {
+        children.set(name, linkedNow(want, children.get(name), this.#context.clock));
+      }
+    }
+    return { ...listing, children };
   }
 
   #isFresh(snapshot: Snapshot, maxAgeMs: number): boolean {
@@ -469,18 +493,38 @@ export class DirInode implements DirnodePort, Savable {
 
   #keep(listing: Listing, label: string | undefined, isGuess: boolean): Snapshot {
     const snapshot = { listing, label, provedAtMs: this.#context.clock.monotonicMs(), isGuess };
+    if (listing !== this.#snapshot?.listing) {
+      this.#keepShown();
+    }
     this.#snapshot = snapshot;
     this.#isLoaded = true;
     this.#weigh();
-    if (this.#context.listings !== undefined && this.#isWorthSaving(snapshot)) {
-      this.#context.saver.changed(this);
-    }
+    this.#saveLater();
     return snapshot;
   }
 
-  #isWorthSaving({ listing, label, isGuess }: Snapshot): boolean {
+  /** To be called before what was read is replaced by what nobody was shown. */
+  #keepShown(): void {
+    if (this.#context.isHeld(this.dirId)) {
+      this.#shown ??= this.#snapshot;
+    }
+  }
+
+  #saveLater(): void {
+    if (this.#context.listings !== undefined && this.#worthSaving()) {
+      this.#context.saver.changed(this);
+    }
+  }
+
+  /** What is to be at hand after a restart, where the store does not have it. */
+  #worthSaving(): Snapshot | undefined {
+    const snapshot = this.#shown ?? this.#snapshot;
     const saved = this.#savedSnapshot;
-    return saved?.listing !== listing || saved.label !== label || saved.isGuess !== isGuess;
+    const isSaved =
+      saved?.listing === snapshot?.listing &&
+      saved?.label === snapshot?.label &&
+      saved?.isGuess === snapshot?.isGuess;
+    return isSaved ? undefined : snapshot;
   }
 
   /** Takes over what an earlier run has left, once, where nothing newer is at hand. It counts as old. */

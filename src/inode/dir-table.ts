@@ -24,14 +24,20 @@ export class DirTable {
   /** All that are alive, also the dropped ones. */
   readonly #alive = new Map<string, WeakRef<DirInode>>();
   readonly #ids = new WeakMap<Child, string>();
+  /** How often each is held. */
+  readonly #holds = new Map<string, number>();
   readonly #collected = new FinalizationRegistry<string>((dirId) => {
     if (this.#alive.get(dirId)?.deref() === undefined) {
       this.#alive.delete(dirId);
     }
   });
 
-  constructor(context: Omit<DirContext, 'onWeight'>, maxBytes: number) {
-    this.#context = { ...context, onWeight: (dir, moreBytes) => this.#weighed(dir, moreBytes) };
+  constructor(context: Omit<DirContext, 'onWeight' | 'isHeld'>, maxBytes: number) {
+    this.#context = {
+      ...context,
+      isHeld: (dirId) => this.#holds.has(dirId),
+      onWeight: (dir, moreBytes) => this.#weighed(dir, moreBytes),
+    };
     this.#maxBytes = maxBytes;
   }
 
@@ -125,6 +131,21 @@ export class DirTable {
   async stop(): Promise<void> {
     // Also one that was dropped while somebody held it may be writing.
     await Promise.all([...this.#alive.values()].map((dir) => dir.deref()?.stop()));
+  }
+
+  /** What was shown of a directory stays known, here and after a restart, whatever is read of it until `release`. */
+  hold(dirId: string): void {
+    this.#holds.set(dirId, (this.#holds.get(dirId) ?? 0) + 1);
+  }
+
+  release(dirId: string): void {
+    const left = (this.#holds.get(dirId) ?? 0) - 1;
+    if (left > 0) {
+      this.#holds.set(dirId, left);
+    } else {
+      this.#holds.delete(dirId);
+      this.peek(dirId)?.released();
+    }
   }
 
   /** One that is in memory, by its id. */

@@ -5,9 +5,15 @@ import { FsError } from '../base/errors.ts';
 import { type LitterKind, type LitterRules, litterOn } from '../base/litter.ts';
 import type { TreePath } from '../base/path.ts';
 import type { Decision, DirnodeChange } from '../edits/dirnode-write.ts';
-import type { EditPlace, SeenChild, WantedChild } from '../edits/edit.ts';
+import { type EditPlace, fingerprint, type SeenChild, type WantedChild } from '../edits/edit.ts';
 import { isSameThing, type Landed } from '../edits/landed.ts';
-import { baseOf, capOf, type PendingEdit, type PendingUpdate } from '../edits/pending.ts';
+import {
+  baseOf,
+  capOf,
+  type PendingEdit,
+  type PendingUpdate,
+  type TakenDirectory,
+} from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stand, Stands } from '../edits/stands.ts';
 import { isLocalText } from '../tahoe/caps.ts';
@@ -33,6 +39,8 @@ export interface LocalChangesParts {
 
 /** Sealing 1,000 edits holds the loop for 50 ms. */
 const MAX_AT_ONCE = 200;
+/** So many directories below one are looked through before it is taken away: what was read lately may not be saved yet. */
+const MAX_SAVED = 100;
 
 export class LocalChanges implements Changer {
   readonly doesCompanions = true;
@@ -55,6 +63,7 @@ export class LocalChanges implements Changer {
         await dir.save(); // what is answered below it is shown after a restart, too, whatever the grid does
       }
     }
+    await this.#saveShown(at.dir, change.names);
     if (signal?.aborted) {
       throw new FsError('aborted', 'the request was given up', { cause: signal.reason });
     }
@@ -127,8 +136,48 @@ export class LocalChanges implements Changer {
     const { pending, stands, rootId } = this.#parts;
     const walked = stands.walked(steps);
     const detached = detachedBy(this.#parts, rootId, updates);
-    await pending.commit([...updates, ...detached], walked.records);
+    const taken = this.#takenBy(detached);
+    const noted = updates.map(({ place, edit }) => ({ place, edit: edit && withTaken(edit, taken) }));
+    await pending.commit([...noted, ...detached], walked.records);
     walked.stored();
+  }
+
+  /** What goes to the grid must know of edits that go with a directory. */
+  #takenBy(detached: readonly PendingUpdate[]): TakenDirectory | undefined {
+    const { pending, dirs, landed } = this.#parts;
+    const edits = detached.flatMap(({ place }) => pending.get(place) ?? []);
+    const hidesOthers = ({ dirId, name, base, tried }: PendingEdit): boolean => {
+      const child = dirs.peek(dirId)?.gridChildrenAtHand()?.get(name);
+      return child !== undefined && !isSameThing(landed, child, base) && !tried.includes(fingerprint(child));
+    };
+    const tried = edits.flatMap((edit) => edit.tried);
+    const hidOthers = edits.some(hidesOthers);
+    return tried.length > 0 || hidOthers ? { tried, hidOthers } : undefined;
+  }
+
+  /** What was shown of directories that may be taken away is known after a restart, too. */
+  async #saveShown(dir: DirInode, names: readonly string[]): Promise<void> {
+    const { dirs } = this.#parts;
+    const known = new Set<DirInode>();
+    const note = (child: Child | undefined): void => {
+      const dirId = child?.kind === 'directory' ? dirs.idOfChild(child) : undefined;
+      const below = dirId === undefined ? undefined : dirs.peek(dirId);
+      if (below) {
+        known.add(below);
+      }
+    };
+    for (const name of names) {
+      note(dir.childrenInMemory()?.get(name));
+    }
+    for (const below of known) {
+      if (known.size >= MAX_SAVED) {
+        break; // they are being saved anyway
+      }
+      for (const child of below.childrenInMemory()?.values() ?? []) {
+        note(child);
+      }
+    }
+    await Promise.all([...known].filter((one) => !one.isKept).map((one) => one.save()));
   }
 
   /** Of the directories among new children. */
@@ -172,12 +221,15 @@ export class LocalChanges implements Changer {
       staysHere,
     }: { readonly isMoved?: boolean; readonly staysHere?: LitterKind | undefined },
   ): PendingUpdate {
-    const { pending, clock } = this.#parts;
+    const { pending, landed, clock } = this.#parts;
     const { dirId, name } = place;
     const old = pending.get(place);
     const waits = old?.staysHere === undefined ? old : undefined;
     const base = waits ? waits.base : baseOf(below); // somebody else may have put the like there since
     const tried = old?.tried ?? [];
+    // Else something of ours stood there, and what becomes of that says nothing of what the grid has.
+    const stoodBase = old === undefined || isSameThing(landed, old.want, base);
+    const isBaseMoved = stoodBase ? isMoved : waits?.isMoved;
     if (want === undefined && base === undefined && tried.length === 0) {
       return { place: { dirId, name }, edit: undefined }; // the grid never heard of it
     }
@@ -189,7 +241,8 @@ export class LocalChanges implements Changer {
       want: want && { ...want, metadata: linkedSince(want.metadata, older, nowMs) },
       base,
       tried,
-      ...(isMoved || waits?.isMoved ? { isMoved: true } : {}),
+      ...(isBaseMoved ? { isMoved: true } : {}),
+      ...(waits?.taken ? { taken: waits.taken } : {}),
       ...(staysHere === undefined ? {} : { staysHere }),
       gen: pending.nextGen(),
       sinceMs: waits?.sinceMs ?? nowMs,
@@ -226,6 +279,17 @@ export class LocalChanges implements Changer {
       }
     }
   }
+}
+
+function withTaken(edit: PendingEdit, taken: TakenDirectory | undefined): PendingEdit {
+  if (taken === undefined) {
+    return edit;
+  }
+  const { tried, hidOthers } = edit.taken ?? { tried: [], hidOthers: false };
+  return {
+    ...edit,
+    taken: { tried: [...tried, ...taken.tried], hidOthers: hidOthers || taken.hidOthers },
+  };
 }
 
 function childrenOf(dir: DirInode): ReadonlyMap<string, Child> {

@@ -13,7 +13,6 @@ import type { Frozen } from './frozen.ts';
 import type { GridState } from './grid-state.ts';
 import type { KeepOurs } from './keep-ours.ts';
 import { landDirectory } from './landing.ts';
-import { LastShown } from './last-shown.ts';
 import type { LocalGroup } from './local-groups.ts';
 import { isOnGrid, mustWait, onGrid } from './ready.ts';
 import type { StandingFinder } from './standing.ts';
@@ -57,11 +56,9 @@ export class DirRounds {
   readonly #parts: DirRoundsParts;
   readonly #running = new Map<string, Promise<void>>();
   readonly #readySinceMs = new Map<string, number>();
-  readonly #lastShown: LastShown;
 
   constructor(parts: DirRoundsParts) {
     this.#parts = parts;
-    this.#lastShown = new LastShown(parts.pending, parts.dirs);
   }
 
   isRunning(dirId: string): boolean {
@@ -200,7 +197,7 @@ export class DirRounds {
     for (const one of ready) {
       const { base } = one.edit;
       const isTaken = base !== undefined && takesDirectoryAway(one.edit);
-      if (isTaken && (await hasUnseen(this.#parts, base, this.#lastShown.of(base)))) {
+      if (isTaken && (await hasUnseen(this.#parts.dirs, base, one.edit.taken))) {
         unseen.push(one.edit);
       } else {
         safe.push(one);

@@ -1,57 +1,90 @@
-// What could be seen in a directory, and in those below it, when a client took it away. What is read of them afterwards, to
-// find out whether an earlier write still stands, was shown to nobody. Known as long as the process lives.
+// Holds what could be seen in a directory, and in those below it, when a client took it away. What is read of them
+// afterwards, to find out whether an earlier write still stands, was shown to nobody.
+import { placeKey } from '../edits/edit.ts';
 import { type BaseChild, capOf, type PendingEdit, takesDirectoryAway } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
-import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
 import type { Child } from '../tahoe/grid.ts';
 
-export type Listings = ReadonlyMap<DirInode, ReadonlyMap<string, Child>>;
+export interface LastShownParts {
+  readonly pending: PendingEdits;
+  readonly dirs: DirTable;
+  /** What the store has of a directory can't be read. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** The directories that are held for one deletion, by their ids. */
+interface Held {
+  readonly dirIds: Set<string>;
+  isOver: boolean;
+}
+
+/** Directories held for one deletion, at most: as many as are looked at before it (unseen.ts). */
+export const MAX_DIRECTORIES = 10_000;
 
 export class LastShown {
-  readonly #dirs: DirTable;
-  /** By the cap of the directory that is to go. */
-  readonly #listings = new Map<string, Listings>();
+  readonly #parts: LastShownParts;
+  /** By the place of the deletion. */
+  readonly #held = new Map<string, Held>();
 
-  constructor(pending: PendingEdits, dirs: DirTable) {
-    this.#dirs = dirs;
-    pending.onSettled((before, now) => this.#settled(before, now));
+  constructor(parts: LastShownParts) {
+    this.#parts = parts;
+    parts.pending.onSettled((before, now) => this.#settled(before, now));
   }
 
-  /** Undefined where an earlier process was told to take it away. */
-  of(base: BaseChild): Listings | undefined {
-    return this.#listings.get(capOf(base) ?? '');
+  /** Goes on with what an earlier process held: it is what lies in the store. Before anything is read from the grid. */
+  async takeOver(): Promise<void> {
+    for (const edit of this.#parts.pending.waiting()) {
+      await this.#begin(edit).catch(this.#parts.failed);
+    }
   }
 
   #settled(before: PendingEdit | undefined, now: PendingEdit | undefined): void {
-    const [old, taken] = [takenBy(before), takenBy(now)];
-    if (old === taken) {
+    if (takenBy(before) === takenBy(now)) {
       return;
     }
-    if (old !== undefined) {
-      this.#listings.delete(old);
+    if (before) {
+      this.#end(before);
     }
-    if (taken !== undefined && now?.base) {
-      this.#listings.set(taken, this.#listingsBelow(now.base));
+    if (now) {
+      this.#begin(now).catch(this.#parts.failed);
     }
   }
 
-  #listingsBelow(base: BaseChild): Listings {
-    const listings = new Map<DirInode, ReadonlyMap<string, Child>>();
-    const open: Child[] = [{ ...base, metadata: {} }];
-    for (let child = open.pop(); child; child = open.pop()) {
-      const dirId = this.#dirs.idOfChild(child);
-      const dir = dirId === undefined ? undefined : this.#dirs.find(dirId);
-      const children = dir?.gridChildrenAtHand();
-      if (dir && children && !listings.has(dir)) {
-        listings.set(dir, children);
-        open.push(...[...children.values()].filter(({ kind }) => kind === 'directory'));
+  async #begin(edit: PendingEdit): Promise<void> {
+    if (takenBy(edit) !== undefined && edit.base) {
+      const held: Held = { dirIds: new Set(), isOver: false };
+      this.#held.set(placeKey(edit), held);
+      await this.#hold({ ...edit.base, metadata: {} }, held);
+    }
+  }
+
+  #end(edit: PendingEdit): void {
+    const key = placeKey(edit);
+    const held = this.#held.get(key);
+    if (held) {
+      held.isOver = true;
+      this.#held.delete(key);
+      for (const dirId of held.dirIds) {
+        this.#parts.dirs.release(dirId);
       }
     }
-    return listings;
+  }
+
+  /** Those in memory at once, without a wait in between; the others when the store has told what it has of them. */
+  async #hold(child: Child, held: Held): Promise<void> {
+    const dir = this.#parts.dirs.ofChild(child);
+    if (held.isOver || held.dirIds.has(dir.dirId) || held.dirIds.size >= MAX_DIRECTORIES) {
+      return;
+    }
+    held.dirIds.add(dir.dirId);
+    this.#parts.dirs.hold(dir.dirId);
+    const shown = dir.shownAtHand() ?? ((await dir.childrenAtHand()) && dir.shownAtHand());
+    const below = [...(shown?.values() ?? [])].filter(({ kind }) => kind === 'directory');
+    await Promise.all(below.filter((one) => capOf(one) !== undefined).map((one) => this.#hold(one, held)));
   }
 }
 
-function takenBy(edit: PendingEdit | undefined): string | undefined {
+function takenBy(edit: PendingEdit | undefined): BaseChild['writeCap'] {
   return edit?.base && takesDirectoryAway(edit) ? capOf(edit.base) : undefined;
 }

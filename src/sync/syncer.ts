@@ -19,6 +19,7 @@ import { type FoldListener, placeOf } from './dir-sync.ts';
 import { Frozen } from './frozen.ts';
 import { GridState } from './grid-state.ts';
 import { KeepOurs } from './keep-ours.ts';
+import { LastShown } from './last-shown.ts';
 import { localFileOf } from './local-file.ts';
 import { localGroups } from './local-groups.ts';
 import { Rush } from './rush.ts';
@@ -63,6 +64,7 @@ export class Syncer {
   readonly #frozen: Frozen;
   readonly #keepOurs: KeepOurs;
   readonly #rounds: DirRounds;
+  readonly #lastShown: LastShown;
   readonly #wakeups: Wakeups;
   readonly #rush: Rush;
   readonly #waiting = new Set<() => void>();
@@ -84,6 +86,11 @@ export class Syncer {
     this.finder = new StandingFinder({ pending, stands, dirs, root, maxAgeMs: options.proofMaxAgeMs });
     this.#frozen = new Frozen({ tracks: this.tracks, uploads: this.uploads, landed });
     this.#keepOurs = new KeepOurs(options);
+    this.#lastShown = new LastShown({
+      pending,
+      dirs,
+      failed: (error) => log.error({ err: error }, 'what was shown of a deleted directory can not be read'),
+    });
     this.#rounds = new DirRounds({
       ...options,
       tracks: this.tracks,
@@ -126,6 +133,11 @@ export class Syncer {
   /** It is being sent, or waits for its link, though a client wants something newer by now. */
   isUsing(cap: LocalFileCap): boolean {
     return this.#frozen.has(cap) || this.uploads.sentBytes(cap) !== undefined;
+  }
+
+  /** What an earlier process has shown to clients. To be awaited before `start`, and before the grid is read. */
+  async prepare(): Promise<void> {
+    await this.#lastShown.takeOver();
   }
 
   start(): void {

@@ -137,6 +137,7 @@ class World {
     this.#control = syncing.control;
     this.#tree = tree;
     this.#bodies = writeBack.bodies;
+    await syncing.prepare();
     this.#background = Promise.all([syncing.start(), tree.recover()]);
     this.#background.catch((error: unknown) => log.error({ err: error }, 'the start failed'));
   }

@@ -88,6 +88,7 @@ export class SyncProcess {
         newId: options.newId ?? randomId,
       },
     });
+    await process.syncer.prepare();
     process.syncer.start();
     process.#inBackground(process.keeper.start());
     process.#inBackground(process.tree.recover());
