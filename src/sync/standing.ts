@@ -1,6 +1,7 @@
 // Whether a directory still stands somewhere below the root. A dirnode that was unlinked takes writes with 200 and shows
 // them to nobody, so before one is written its way from the root is looked at again.
 import type { TreePath } from '../base/path.ts';
+import type { BaseChild } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stand, Stands } from '../edits/stands.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
@@ -111,21 +112,21 @@ export class StandingFinder {
     const { pending, dirs } = this.#parts;
     const name = this.#standOf(below)?.name ?? '';
     const edit = pending.get({ dirId: above.dirId, name });
-    if (edit) {
-      const isWanted = edit.want?.kind === 'directory' && dirs.idOfChild(edit.want) === below.dirId;
-      return isWanted ? 'stands' : 'unlinked';
+    const isBelow = (child: BaseChild | undefined): boolean =>
+      child?.kind === 'directory' && dirs.idOfChild({ ...child, metadata: {} }) === below.dirId;
+    if (isBelow(edit?.want)) {
+      return 'stands';
     }
-    if (above.isLocal) {
+    // Where something else was there when we changed the name, somebody else had taken it away before.
+    if (above.isLocal || isBelow(edit?.base)) {
       return 'unlinked';
     }
     const children = await above.gridChildren(maxAgeMs);
-    const child = children.get(name);
-    if (child?.kind === 'directory' && dirs.idOfChild(child) === below.dirId) {
+    if (isBelow(children.get(name))) {
       return 'stands';
     }
-    for (const [other, { kind }] of children) {
-      const its = kind === 'directory' ? children.get(other) : undefined;
-      if (its && dirs.idOfChild(its) === below.dirId) {
+    for (const child of children.values()) {
+      if (isBelow(child)) {
         return 'stands'; // somebody has renamed it: a dirnode is written by its cap, wherever it stands
       }
     }
