@@ -433,11 +433,11 @@ export class DirnodeWriter {
         ticket.done = done;
       }
     };
-    if (fresh.size > 0) {
-      await port.link(fresh, false); // its own call: refused whole if a name was taken since we looked
-    }
     if (replaced.size > 0) {
-      await port.link(replaced, true);
+      await port.link(replaced, true); // first: nothing guards what somebody else puts there after we looked
+    }
+    if (fresh.size > 0) {
+      await port.link(fresh, false); // its own call: refused whole if a name was taken since then
     }
     note('links');
     for (const name of gone) {

@@ -26,6 +26,8 @@ function below(entries: Record<string, string>, path: string): readonly string[]
 class Game {
   readonly #random: () => number;
   readonly #put = new Set<string>();
+  /** Where we put what, ourselves. */
+  readonly #ours = new Map<string, string>();
   /** Somebody saw it, and replaced or removed it. */
   readonly #gone = new Set<string>();
   readonly story: string[] = [];
@@ -89,17 +91,26 @@ class Game {
       if (said === 'done') {
         this.#put.add(content);
       }
+      if (said === 'done' && who === 'we') {
+        this.#ours.set(content, one);
+      }
     } else if (dice < 0.7) {
       this.story.push(`${who} mkdir ${one}: ${await outcomeOf(tree.makeDirectory(at(one)))}`);
     } else if (dice < 0.85) {
       const said = await outcomeOf(tree.remove(at(one)));
       this.story.push(`${who} remove ${one}: ${said}`);
-      this.#seen(said, below(shown, one));
+      this.#taken(who, said, one, shown);
     } else {
       const said = await outcomeOf(tree.move(at(one), at(other), { overwrite: true }));
       this.story.push(`${who} move ${one} to ${other}: ${said}`);
-      this.#seen(said, below(shown, other));
+      this.#taken(who, said, other, shown);
     }
+  }
+
+  /** What we put below goes with it, also where they have moved it to a name that something of ours hides. */
+  #taken(who: string, said: string, path: string, shown: Record<string, string>): void {
+    const ours = [...this.#ours].filter(([, at]) => who === 'we' && at.startsWith(`${path}/`));
+    this.#seen(said, [...below(shown, path), ...ours.map(([content]) => content)]);
   }
 
   #seen(said: string, contents: readonly string[]): void {
@@ -118,7 +129,7 @@ describe('a gateway that writes back beside another one', () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + GAMES; seed += 1) {
       const game = new Game(seed);
       await game.play().catch((error: unknown) => {
-        throw new Error(`SEED=${seed}\n${game.story.join('\n')}`, { cause: error });
+        throw new Error(`SEED=${seed}: ${String(error)}\n${game.story.join('\n')}`, { cause: error });
       });
     }
   });

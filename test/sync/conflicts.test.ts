@@ -83,6 +83,21 @@ describe('a change of a name that somebody else changes', () => {
     await requireEverywhere(scene, { '/a': 'theirs', '/a *': 'ours' });
   });
 
+  test('keeps a version of theirs that comes while we add another name', async () => {
+    const scene = await SyncScene.make({ '/a': 'old' });
+    await scene.put('/a', 'ours');
+    await scene.put('/b', 'new');
+    scene.hook = async ({ name, args }) => {
+      if (name === 'setChildren' && args[2] === false) {
+        scene.hook = () => undefined;
+        await scene.foreign({ '/a': 'theirs' });
+      }
+      return undefined;
+    };
+    await scene.synced();
+    assert.deepEqual(plain(await scene.onGrid()), { '/a': 'theirs', '/a *': 'ours', '/b': 'new' });
+  });
+
   test('keeps a file that they replaced and we deleted', async () => {
     const scene = await SyncScene.make({ '/a': 'old' });
     await scene.remove('/a');
@@ -255,6 +270,112 @@ describe('a directory that somebody else removes or changes', () => {
     const now = await scene.onGrid();
     assert.equal(now['/d/a'], 'theirs');
     assert.deepEqual(await scene.shown(), now);
+  });
+
+  test('is not deleted with what was read of it before a restart, and shown to nobody', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '', '/d/sub/a': 'old' });
+    await scene.put('/d/sub/b', 'ours');
+    await scene.synced();
+    await scene.shown();
+    const { inodeId } = await scene.tree.stat(at('/d/sub'));
+    await scene.remove('/d');
+    await scene.elsewhere((tree) => put(tree, '/d/sub/a', 'theirs'));
+    const dir = scene.tree.directories.find(inodeId);
+    await scene.pass(1);
+    await dir?.gridChildren(0);
+    await dir?.save();
+    await scene.restart();
+    await scene.synced();
+    const now = await scene.onGrid();
+    assert.equal(now['/d/sub/a'], 'theirs');
+    assert.deepEqual(await scene.shown(), now);
+  });
+
+  test('is not deleted with what came after a restart that came right after the deletion', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '' });
+    await scene.shown();
+    await scene.remove('/d');
+    await scene.restart();
+    await scene.foreign({ '/d/sub/new': 'theirs' });
+    await scene.synced();
+    assert.equal((await scene.onGrid())['/d/sub/new'], 'theirs');
+  });
+
+  test('is not deleted with what they put where clients were shown ours', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.put('/d/a', 'ours');
+    await scene.foreign({ '/d/a': 'theirs' });
+    const { inodeId } = await scene.tree.stat(at('/d'));
+    await scene.pass(1);
+    const dir = scene.tree.directories.find(inodeId);
+    await dir?.gridChildren(0);
+    await dir?.save();
+    assert.deepEqual(await scene.shown(), { '/d/': '', '/d/a': 'ours' });
+    await scene.remove('/d');
+    await scene.restart();
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/a': 'theirs' });
+  });
+
+  test('is not deleted with a file of ours that they moved into it', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.put('/a', 'ours');
+    await scene.synced();
+    await scene.pass(60_000);
+    await scene.shown();
+    await scene.remove('/d');
+    await scene.elsewhere((tree) => tree.move(at('/a'), at('/d/b'), { overwrite: true }));
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/b': 'ours' });
+  });
+
+  test('is deleted with what was sent there without an answer', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.put('/d/a', 'ours');
+    scene.hook = ({ name }) =>
+      name === 'setChildren' ? 'unanswered' : scene.count('setChildren') > 0 ? 'refused' : undefined;
+    await scene.until(() => scene.count('setChildren') > 0, 'it is sent');
+    await scene.pass(1_000);
+    await scene.remove('/d');
+    scene.hook = () => undefined;
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), {});
+  });
+
+  test('is not deleted with what nobody saw when a thing of ours took its name and was moved away', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.shown();
+    await scene.remove('/d');
+    await scene.put('/d', 'file');
+    await scene.move('/d', '/e');
+    await scene.foreign({ '/d/new': 'theirs' });
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/new': 'theirs', '/e': 'file' });
+  });
+
+  test('is not deleted with what nobody saw when it was moved away and back before', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.shown();
+    await scene.move('/d', '/e');
+    await scene.move('/e', '/d');
+    await scene.remove('/d');
+    await scene.foreign({ '/d/new': 'theirs' });
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/new': 'theirs' });
+  });
+
+  test('gives what was added to it to a new one where another thing of ours has its name by now', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.put('/d/a', 'ours');
+    await scene.elsewhere((tree) => tree.remove(at('/d')));
+    await scene.pass(1);
+    await scene.tree.root.gridChildren(0);
+    for (let nth = 0; nth < 20; nth += 1) {
+      await scene.put('/d', `file ${nth}`); // so often that it never rests
+      await scene.pass(1_000);
+    }
+    await scene.synced();
+    assert.deepEqual(plain(await scene.onGrid()), { '/d': 'file 19', '/d */': '', '/d */a': 'ours' });
   });
 
   test('is deleted when nothing in it has changed', async () => {

@@ -219,7 +219,7 @@ describe('Syncer', () => {
     assert.deepEqual(await scene.onGrid(), await scene.shown());
   });
 
-  test('writes all new names of a directory in one call, and all that replace in another', async () => {
+  test('writes all that replace in a directory in one call, and then all new names in another', async () => {
     const scene = await SyncScene.make({ '/old1': '1', '/old2': '2' });
     for (const name of ['old1', 'old2', 'new1', 'new2', 'new3']) {
       await scene.put(`/${name}`, big(name));
@@ -227,8 +227,8 @@ describe('Syncer', () => {
     await scene.synced();
     const links = scene.calls.filter(({ name }) => name === 'setChildren');
     assert.deepEqual(links.map(namesIn), [
-      ['new1', 'new2', 'new3'],
       ['old1', 'old2'],
+      ['new1', 'new2', 'new3'],
     ]);
   });
 
