@@ -99,14 +99,14 @@ describe('a server that answers first, on a real grid', { skip: realGridSkip() }
   }, async () => {
     await using root = await makeRoot(grid.url);
     await makeBefore(grid.url, root);
-    await using back = await startBack(root, grid.url, { args: ['--bwlimit', '2M'] });
+    await using back = await startBack(root, grid.url, { args: ['--bwlimit', '400K'] });
     await lookAround(back.client);
     await changeAll(back.client);
     const isHalfWay = async (): Promise<void> => {
       const sent = (await statusOf(back.home)).items.find(({ path }) => path === '/large')?.sentBytes ?? 0;
       assert.ok(sent > 100_000);
     };
-    await eventually(isHalfWay, 10_000);
+    await eventually(isHalfWay, 20_000);
     await grid.run('stop-gateway', '--kill');
     const flush = flushed(back.home, 60_000);
     await grid.run('start-gateway');
