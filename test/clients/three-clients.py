@@ -9,7 +9,8 @@
 
 Last line: PASS n FAIL m. Needs root, /dev/fuse, rclone, fuse3 and davfs2. Each client does some operations a second.
 """
-import argparse, hashlib, json, os, random, shutil, subprocess, sys, tempfile, threading, time
+import argparse, base64, hashlib, json, os, random, shutil, subprocess, sys, tempfile, threading, time
+import urllib.error, urllib.parse, urllib.request
 
 LIMIT = 120
 REST_S = 0.15
@@ -50,7 +51,7 @@ class Rclone:
 
     def mount(self, point):
         os.makedirs(point, exist_ok=True)
-        # Without a rest before it writes back, a close waits for the upload.
+        # Uploads begin at the close, not seconds later.
         child = subprocess.Popen(
             ["rclone", "mount", "dav:", point, "--vfs-cache-mode", "writes", "--vfs-write-back", "0s", "--dir-cache-time", "1s"],
             env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -143,6 +144,43 @@ class ByFiles:
 
     def names(self, name):
         return os.listdir(self.path(name))
+
+
+class ByRcloneMount(ByFiles):
+    """rclone uploads behind close(2), and loses track of a file that is renamed or removed while it does: so it is waited for."""
+
+    def __init__(self, point, options):
+        super().__init__(point)
+        self.url = options.url.rstrip("/") + "/"
+        self.headers = {}
+        if options.user:
+            pair = "%s:%s" % (options.user, options.password)
+            self.headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+
+    def write(self, name, data):
+        super().write(name, data)
+        self.arrived(name, data)
+
+    def append(self, name, data):
+        super().append(name, data)
+        self.arrived(name, self.read(name))
+
+    def arrived(self, name, data):
+        end_s = time.monotonic() + LIMIT
+        while self.on_server(name) != data:
+            if time.monotonic() > end_s:
+                raise Failed("rclone has not uploaded %s" % name)
+            time.sleep(0.02)
+
+    def on_server(self, name):
+        request = urllib.request.Request(self.url + urllib.parse.quote(name), headers=self.headers)
+        try:
+            with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return None
 
 
 class ByCommands:
@@ -354,7 +392,7 @@ def work(options, folder, step):
            not step("davfs2 mounts it", lambda: davfs2.mount(davmounted)):
             return
         end_s = time.monotonic() + options.minutes * 60
-        clients = {"mount": ByFiles(mounted), "rclone": ByCommands(rclone, folder), "davfs2": ByFiles(davmounted)}
+        clients = {"mount": ByRcloneMount(mounted, options), "rclone": ByCommands(rclone, folder), "davfs2": ByFiles(davmounted)}
         workers = [Worker(name, client, options.seed, end_s) for name, client in clients.items()]
         for worker in workers:
             worker.start()
