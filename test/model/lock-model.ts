@@ -59,7 +59,7 @@ export class LockModel {
   }
 
   remove(path: string, sender: Sender): ReadonlySet<number> {
-    const no = this.#refusals(path, sender, [path, parentOf(path), ...this.#lockedBelow(path)]);
+    const no = this.#refusals(path, sender, [path, parentOf(path), ...this.#lockedBelow(path)], true);
     add(no, 403, path === '');
     this.#requireThere(no, path);
     return this.#outcome(no, 204, () => {
@@ -78,7 +78,7 @@ export class LockModel {
     const targets = [to, parentOf(to), ...this.#lockedBelow(to)];
     const sources = isMove ? [from, parentOf(from), ...this.#lockedBelow(from)] : [];
     const isNew = !this.kinds.has(to);
-    const no = this.#refusals(from, sender, [...sources, ...targets]);
+    const no = this.#refusals(from, sender, [...sources, ...targets], isMove);
     add(no, 403, from === '' || to === '' || from === to || isBelow(from, to) || isBelow(to, from));
     add(no, 412, !isNew && !overwrites);
     add(no, 409, !this.#hasParent(to));
@@ -148,8 +148,16 @@ export class LockModel {
     return new Set([done]);
   }
 
-  /** 423 where one of `needed` is locked and none of its locks submitted; 412 where the If header is false. */
-  #refusals(path: string, { principal, tokens, isStrict }: Sender, needed: readonly string[]): Set<number> {
+  /**
+   * 423 where one of `needed` is locked and none of its locks submitted; 412 where the If header is false: to who takes the
+   * whole tree a lock in it counts as one of its top.
+   */
+  #refusals(
+    path: string,
+    { principal, tokens, isStrict }: Sender,
+    needed: readonly string[],
+    isWhole = false,
+  ): Set<number> {
     const no = new Set<number>();
     const isSubmitted = (lock: ModelLock): boolean =>
       lock.principal === principal && tokens.includes(lock.token);
@@ -157,7 +165,8 @@ export class LockModel {
       const covering = this.covering(each);
       add(no, 423, covering.length > 0 && !covering.some(isSubmitted));
     }
-    const isOn = this.covering(path).some(({ token }) => tokens.includes(token));
+    const met = this.locks.filter(({ root }) => isWhole && isBelow(root, path));
+    const isOn = [...this.covering(path), ...met].some(({ token }) => tokens.includes(token));
     // Where nothing leads, the server knows of no lock either.
     add(no, 412, isStrict && tokens.length > 0 && !(isOn && this.#hasParent(path)));
     return no;
