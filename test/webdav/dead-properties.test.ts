@@ -11,12 +11,31 @@ function parsed(xml: string): XmlElement {
   return parseXml(Buffer.from(xml));
 }
 
+/** Attributes of the outermost tag: its own, and a declaration for each namespace in it. */
+function declaredOn(element: XmlElement): number {
+  const uris = new Set<string>();
+  const open: XmlElement[] = [element];
+  for (let at = open.pop(); at; at = open.pop()) {
+    for (const { uri } of [at, ...at.attributes]) {
+      uris.add(uri);
+    }
+    open.push(...at.content.filter((one) => typeof one !== 'string'));
+  }
+  uris.delete('');
+  uris.delete('http://www.w3.org/XML/1998/namespace'); // needs none
+  return uris.size + element.attributes.length;
+}
+
 describe('deadProperty', () => {
   test('writes any element so that it reads back equal, wherever it stands', () => {
     fc.assert(
       fc.property(anyElement, (element) => {
         const property = deadProperty(element, undefined);
         assert.deepEqual([property.uri, property.local], [element.uri, element.local]);
+        if (declaredOn(element) > 32) {
+          assert.ok(!canBeKept(property));
+          return;
+        }
         assert.deepEqual(normal(parsed(property.xml)), element);
         const [inside] = parsed(`<D:p xmlns:D="DAV:" xmlns:x="urn:other">${property.xml}</D:p>`).content;
         assert.deepEqual(normal(inside as XmlElement), element);
