@@ -147,7 +147,7 @@ class ByFiles:
 
 
 class ByRcloneMount(ByFiles):
-    """rclone uploads behind close(2), and loses track of a file that is renamed or removed while it does: so it is waited for."""
+    """rclone uploads behind close(2), and loses track of a file that is renamed while it does: so it is waited for."""
 
     def __init__(self, point, options):
         super().__init__(point)

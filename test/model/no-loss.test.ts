@@ -90,9 +90,9 @@ class Game {
       this.#seen(said, below(shown, one));
       if (said === 'done') {
         this.#put.add(content);
-      }
-      if (said === 'done' && who === 'we') {
-        this.#ours.set(content, one);
+        if (who === 'we') {
+          this.#ours.set(content, one);
+        }
       }
     } else if (dice < 0.7) {
       this.story.push(`${who} mkdir ${one}: ${await outcomeOf(tree.makeDirectory(at(one)))}`);
