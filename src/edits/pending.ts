@@ -39,6 +39,8 @@ export interface TakenDirectory {
   readonly hidOthers: boolean;
 }
 
+export const NOTHING_KNOWN: TakenDirectory = { tried: [], hidOthers: false };
+
 export interface PendingUpdate {
   readonly place: EditPlace;
   /** Undefined = the name is as on the grid. */
@@ -50,9 +52,11 @@ export function capOf(child: Pick<SeenChild, 'writeCap' | 'readCap'>): string | 
   return child.writeCap ?? child.readCap;
 }
 
-/** A directory that the grid has is to go, not only to another place: by a deletion, or for another thing of its name. */
-export function takesDirectoryAway({ base, want, isMoved }: PendingEdit): boolean {
-  return !isMoved && base?.kind === 'directory' && (want === undefined || capOf(want) !== capOf(base));
+/** The directory that is to go, not only to another place: by a deletion, or for another thing of its name. */
+export function directoryTakenBy({ base, want, isMoved }: PendingEdit): BaseChild | undefined {
+  const isTaken =
+    !isMoved && base?.kind === 'directory' && (want === undefined || capOf(want) !== capOf(base));
+  return isTaken ? base : undefined;
 }
 
 /** What an edit notes of a child that the grid has. */

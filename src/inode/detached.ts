@@ -1,10 +1,9 @@
 // Which pending edits stand in directories that nobody reaches any more: they go with them. In doubt they stay, since
 // a directory may stand at a second place that is not at hand just now.
-import { type EditPlace, placeKey, type WantedChild } from '../edits/edit.ts';
+import { type EditPlace, placeKey } from '../edits/edit.ts';
 import type { PendingEdit, PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stands } from '../edits/stands.ts';
-import type { Child } from '../tahoe/grid.ts';
 import type { DirTable } from './dir-table.ts';
 import { Overlaid } from './overlaid.ts';
 
@@ -44,7 +43,7 @@ export function neverLinked(parts: DetachedParts, rootId: string): PendingUpdate
   const { pending, stands, dirs } = parts;
   const wanted = new Set<string>();
   for (const { want } of pending.all()) {
-    const dirId = idOfDirectory(dirs, want);
+    const dirId = dirs.idOfDirectory(want);
     if (dirId !== undefined) {
       wanted.add(dirId);
     }
@@ -60,10 +59,10 @@ export function neverLinked(parts: DetachedParts, rootId: string): PendingUpdate
 function goneFrom({ stands, dirs }: DetachedParts, updates: readonly Change[]): ReadonlySet<string> {
   const gone = new Set<string>();
   for (const { place, edit } of updates) {
-    const dirId = idOfDirectory(dirs, dirs.find(place.dirId)?.childrenInMemory()?.get(place.name));
+    const dirId = dirs.idOfDirectory(dirs.find(place.dirId)?.childrenInMemory()?.get(place.name));
     const stand = dirId === undefined ? undefined : stands.get(dirId);
     const isThere = stand?.parentId === place.dirId && stand.name === place.name;
-    if (dirId !== undefined && isThere && dirId !== idOfDirectory(dirs, edit?.want)) {
+    if (dirId !== undefined && isThere && dirId !== dirs.idOfDirectory(edit?.want)) {
       gone.add(dirId);
     }
   }
@@ -102,17 +101,13 @@ function reachedAfter(
     const now = dirs.peek(dirId)?.childrenInMemory() ?? new Overlaid(new Map(), pending.of(dirId));
     const changes = after.get(dirId);
     for (const child of (changes === undefined ? now : new Overlaid(now, changes)).values()) {
-      const id = idOfDirectory(dirs, child);
+      const id = dirs.idOfDirectory(child);
       if (id !== undefined) {
         reached.add(id);
       }
     }
   }
   return reached;
-}
-
-function idOfDirectory(dirs: DirTable, child: Child | WantedChild | undefined): string | undefined {
-  return child?.kind === 'directory' ? dirs.idOfChild(child) : undefined;
 }
 
 /** All edits of these directories: as updates that drop them. */

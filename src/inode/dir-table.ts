@@ -3,6 +3,7 @@
 // long as he does: a dirnode has one writer, so it may never have two objects.
 import { FsError } from '../base/errors.ts';
 import { type Edit, samePlace } from '../edits/edit.ts';
+import type { BaseChild } from '../edits/pending.ts';
 import {
   type Cap,
   identityOf,
@@ -88,9 +89,14 @@ export class DirTable {
   }
 
   /** The id of what a child is, whatever cap of it one has; undefined for a child without caps. */
-  idOfChild(child: Child): string | undefined {
+  idOfChild(child: Pick<Child, 'writeCap' | 'readCap'>): string | undefined {
     const cap = child.writeCap ?? child.readCap;
     return cap === undefined ? undefined : this.#idOf(parseOwnCap(cap));
+  }
+
+  /** The same where the child is a directory; undefined for anything else, and for none. */
+  idOfDirectory(child: BaseChild | undefined): string | undefined {
+    return child?.kind === 'directory' ? this.idOfChild(child) : undefined;
   }
 
   /** The id that a directory has in other trees, where it has another one here; undefined while the grid has it not. */

@@ -10,6 +10,7 @@ import { isSameThing, type Landed } from '../edits/landed.ts';
 import {
   baseOf,
   capOf,
+  NOTHING_KNOWN,
   type PendingEdit,
   type PendingUpdate,
   type TakenDirectory,
@@ -160,7 +161,7 @@ export class LocalChanges implements Changer {
     const { dirs } = this.#parts;
     const known = new Set<DirInode>();
     const note = (child: Child | undefined): void => {
-      const dirId = child?.kind === 'directory' ? dirs.idOfChild(child) : undefined;
+      const dirId = dirs.idOfDirectory(child);
       const below = dirId === undefined ? undefined : dirs.peek(dirId);
       if (below) {
         known.add(below);
@@ -183,7 +184,7 @@ export class LocalChanges implements Changer {
   /** Of the directories among new children. */
   #standsIn(parentId: string, wants: Decision['wants']): Stand[] {
     return wants.flatMap(({ name, want }) => {
-      const dirId = want?.kind === 'directory' ? this.#parts.dirs.idOfChild(want) : undefined;
+      const dirId = this.#parts.dirs.idOfDirectory(want);
       const writeCap = want?.writeCap;
       return dirId === undefined || writeCap === undefined ? [] : [{ dirId, writeCap, parentId, name }];
     });
@@ -285,7 +286,7 @@ function withTaken(edit: PendingEdit, taken: TakenDirectory | undefined): Pendin
   if (taken === undefined) {
     return edit;
   }
-  const { tried, hidOthers } = edit.taken ?? { tried: [], hidOthers: false };
+  const { tried, hidOthers } = edit.taken ?? NOTHING_KNOWN;
   return {
     ...edit,
     taken: { tried: [...tried, ...taken.tried], hidOthers: hidOthers || taken.hidOthers },

@@ -6,10 +6,9 @@ import type { Place } from './locate.ts';
 
 /** `denied` where the source, its target or what is replaced there lie in each other, or are the same. */
 export function refuseNesting(source: Place, child: Child, target: Place): void {
-  const moved = child.kind === 'directory' ? source.parent.dirs.idOfChild(child) : undefined;
+  const moved = source.parent.dirs.idOfDirectory(child);
   const isIntoItself = moved !== undefined && target.parent.trail.has(moved);
-  const replaced =
-    target.child?.kind === 'directory' ? target.parent.dirs.idOfChild(target.child) : undefined;
+  const replaced = target.parent.dirs.idOfDirectory(target.child);
   const takesSourceAway = replaced !== undefined && source.parent.trail.has(replaced);
   const isSamePlace = source.parent.dir.dirId === target.parent.dir.dirId && source.name === target.name;
   if (isIntoItself || takesSourceAway || isSamePlace) {

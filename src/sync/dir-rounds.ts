@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Landed } from '../edits/landed.ts';
-import { type PendingEdit, takesDirectoryAway } from '../edits/pending.ts';
+import { directoryTakenBy, type PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
@@ -195,9 +195,8 @@ export class DirRounds {
     const safe: ReadyEdit[] = [];
     const unseen: PendingEdit[] = [];
     for (const one of ready) {
-      const { base } = one.edit;
-      const isTaken = base !== undefined && takesDirectoryAway(one.edit);
-      if (isTaken && (await hasUnseen(this.#parts.dirs, base, one.edit.taken))) {
+      const taken = directoryTakenBy(one.edit);
+      if (taken && (await hasUnseen(this.#parts.dirs, taken, one.edit.taken))) {
         unseen.push(one.edit);
       } else {
         safe.push(one);

@@ -1,7 +1,7 @@
 // Holds what could be seen in a directory, and in those below it, when a client took it away. What is read of them
 // afterwards, to find out whether an earlier write still stands, was shown to nobody.
 import { placeKey } from '../edits/edit.ts';
-import { type BaseChild, capOf, type PendingEdit, takesDirectoryAway } from '../edits/pending.ts';
+import { capOf, directoryTakenBy, type PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirTable } from '../inode/dir-table.ts';
 import type { Child } from '../tahoe/grid.ts';
@@ -40,7 +40,7 @@ export class LastShown {
   }
 
   #settled(before: PendingEdit | undefined, now: PendingEdit | undefined): void {
-    if (takenBy(before) === takenBy(now)) {
+    if (capTakenBy(before) === capTakenBy(now)) {
       return;
     }
     if (before) {
@@ -52,10 +52,11 @@ export class LastShown {
   }
 
   async #begin(edit: PendingEdit): Promise<void> {
-    if (takenBy(edit) !== undefined && edit.base) {
+    const taken = directoryTakenBy(edit);
+    if (taken) {
       const held: Held = { dirIds: new Set(), isOver: false };
       this.#held.set(placeKey(edit), held);
-      await this.#hold({ ...edit.base, metadata: {} }, held);
+      await this.#hold({ ...taken, metadata: {} }, held);
     }
   }
 
@@ -79,12 +80,21 @@ export class LastShown {
     }
     held.dirIds.add(dir.dirId);
     this.#parts.dirs.hold(dir.dirId);
-    const shown = dir.shownAtHand() ?? ((await dir.childrenAtHand()) && dir.shownAtHand());
-    const below = [...(shown?.values() ?? [])].filter(({ kind }) => kind === 'directory');
-    await Promise.all(below.filter((one) => capOf(one) !== undefined).map((one) => this.#hold(one, held)));
+    if (dir.shownAtHand() === undefined) {
+      await dir.childrenAtHand();
+    }
+    await Promise.all(directoriesIn(dir.shownAtHand()).map((one) => this.#hold(one, held)));
   }
 }
 
-function takenBy(edit: PendingEdit | undefined): BaseChild['writeCap'] {
-  return edit?.base && takesDirectoryAway(edit) ? capOf(edit.base) : undefined;
+/** Those that can be opened. */
+export function directoriesIn(children: ReadonlyMap<string, Child> | undefined): readonly Child[] {
+  return [...(children?.values() ?? [])].filter(
+    (child) => child.kind === 'directory' && capOf(child) !== undefined,
+  );
+}
+
+function capTakenBy(edit: PendingEdit | undefined): string | undefined {
+  const taken = edit && directoryTakenBy(edit);
+  return taken && capOf(taken);
 }

@@ -66,7 +66,7 @@ async function dropCutOff(parts: LeftoverParts): Promise<void> {
   const reached = new Set(open);
   for (let dirId = open.pop(); dirId !== undefined; dirId = open.pop()) {
     for (const { want } of pending.of(dirId).values()) {
-      const below = want?.kind === 'directory' ? dirs.idOfChild(want) : undefined;
+      const below = dirs.idOfDirectory(want);
       if (below !== undefined && !reached.has(below)) {
         reached.add(below);
         open.push(below);
@@ -100,7 +100,7 @@ function neededDirectories({ pending, stands, dirs }: LeftoverParts): ReadonlySe
   };
   for (const edit of pending.all()) {
     need(edit.dirId);
-    const wanted = edit.want?.kind === 'directory' ? dirs.idOfChild(edit.want) : undefined;
+    const wanted = dirs.idOfDirectory(edit.want);
     if (wanted !== undefined) {
       need(wanted);
     }

@@ -112,8 +112,7 @@ export class StandingFinder {
     const { pending, dirs } = this.#parts;
     const name = this.#standOf(below)?.name ?? '';
     const edit = pending.get({ dirId: above.dirId, name });
-    const isBelow = (child: BaseChild | undefined): boolean =>
-      child?.kind === 'directory' && dirs.idOfChild({ ...child, metadata: {} }) === below.dirId;
+    const isBelow = (child: BaseChild | undefined): boolean => dirs.idOfDirectory(child) === below.dirId;
     if (isBelow(edit?.want)) {
       return 'stands';
     }

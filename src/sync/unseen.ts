@@ -1,17 +1,19 @@
 // What would be lost with a directory that is to be deleted: children, or new versions of them, that somebody else has
 // put there, and that nobody here was ever shown.
 import { fingerprint } from '../edits/edit.ts';
-import type { BaseChild, TakenDirectory } from '../edits/pending.ts';
+import { type BaseChild, NOTHING_KNOWN, type TakenDirectory } from '../edits/pending.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
-import type { Child } from '../tahoe/grid.ts';
-import { MAX_DIRECTORIES } from './last-shown.ts';
+import { directoriesIn, MAX_DIRECTORIES } from './last-shown.ts';
 
-/** Looks at MAX_DIRECTORIES at most: a tree that was never walked has nothing that could be compared. Rejects with what the grid says. */
+/**
+ * Looks at MAX_DIRECTORIES at most: a tree that was never walked has nothing that could be compared. Rejects with what
+ * the grid says.
+ */
 export async function hasUnseen(
   dirs: DirTable,
   base: BaseChild,
-  { tried, hidOthers }: TakenDirectory = { tried: [], hidOthers: false },
+  { tried, hidOthers }: TakenDirectory = NOTHING_KNOWN,
 ): Promise<boolean> {
   if (hidOthers) {
     return true;
@@ -36,13 +38,8 @@ export async function hasUnseen(
       if (!isKnown && !sent.has(fingerprint(child))) {
         return true;
       }
-      open.push(...directoryOf(dirs, child));
     }
+    open.push(...directoriesIn(now).map((child) => dirs.ofChild(child)));
   }
   return false;
-}
-
-function directoryOf(dirs: DirTable, child: Child): readonly DirInode[] {
-  const cap = child.writeCap ?? child.readCap;
-  return child.kind === 'directory' && cap !== undefined ? [dirs.ofChild(child)] : [];
 }
