@@ -32,6 +32,8 @@ export interface DirnodePort {
   unlink(name: string): Promise<void>;
   /** The state after `sent`, as far as can be told now; becomes what readers see. */
   afterWrite(sent: SentWrite): Promise<DirnodeState>;
+  /** These are answered, and could not be read back: readers see them from now on. */
+  answeredUnread(edits: readonly Edit[]): void;
 }
 
 /** What a change wants, decided on what stands there. */
@@ -360,7 +362,9 @@ export class DirnodeWriter {
       { dir: this.#o.port.dirId },
       'the grid went away during a change that stands: it is answered',
     );
-    this.#add(ticket.edits.length > 0 ? ticket.edits : (ticket.change.owed ?? []));
+    const edits = ticket.edits.length > 0 ? ticket.edits : (ticket.change.owed ?? []);
+    this.#add(edits);
+    this.#o.port.answeredUnread(edits);
     this.#lookLater(backoffMs(LOOK_RETRY, 1, this.#o.random()));
     ticket.resolve();
   }

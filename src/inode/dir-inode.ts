@@ -8,7 +8,7 @@ import type { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/log.ts';
 import { raceAbort } from '../base/race-abort.ts';
 import { type DirnodePort, DirnodeWriter, type SentWrite } from '../edits/dirnode-write.ts';
-import type { SeenChild, WantedChild } from '../edits/edit.ts';
+import type { Edit, SeenChild, WantedChild } from '../edits/edit.ts';
 import type { EditStore } from '../edits/edit-store.ts';
 import type { Landed } from '../edits/landed.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
@@ -350,7 +350,7 @@ export class DirInode implements DirnodePort, Savable {
    */
   async afterWrite(sent: SentWrite): Promise<DirnodeState> {
     const state = await this.#stateAfter(sent);
-    this.#shown &&= { ...this.#shown, listing: this.#withEdits(this.#shown.listing, sent) };
+    this.#shown &&= this.#withEdits(this.#shown, sent.edits);
     if (this.#context.pending !== undefined) {
       await this.save(); // before the edits are forgotten: a later process must know that what stands there is ours
     }
@@ -365,7 +365,7 @@ export class DirInode implements DirnodePort, Savable {
     const after = sequenceNumber(label);
     const wasAlone = before !== undefined && after === before + sent.writes;
     if (wasAlone && this.#snapshot && this.#snapshot.label === sent.before.version) {
-      const listing = this.#withEdits(this.#snapshot.listing, sent);
+      const { listing } = this.#withEdits(this.#snapshot, sent.edits);
       return this.#stateOf(this.#keep(listing, label, !this.#context.isSoleWriter));
     }
     if (before !== undefined && after !== undefined && after > before + sent.writes) {
@@ -378,8 +378,17 @@ export class DirInode implements DirnodePort, Savable {
     return this.#stateOf(this.#keepRead(listing, label, await this.#isRolledBack(listing, label)));
   }
 
-  #withEdits(listing: Listing, { edits }: SentWrite): Listing {
-    const children = new Map(listing.children);
+  /** Once the writer has proved them, only the listing says that they are ours. */
+  answeredUnread(edits: readonly Edit[]): void {
+    this.#forget();
+    this.#snapshot &&= this.#withEdits(this.#snapshot, edits);
+    this.#shown &&= this.#withEdits(this.#shown, edits);
+    this.#weigh();
+    this.#saveLater();
+  }
+
+  #withEdits(snapshot: Snapshot, edits: readonly Edit[]): Snapshot {
+    const children = new Map(snapshot.listing.children);
     for (const { name, want } of edits) {
       if (want === undefined) {
         children.delete(name);
@@ -387,7 +396,7 @@ export class DirInode implements DirnodePort, Savable {
         children.set(name, linkedNow(want, children.get(name), this.#context.clock));
       }
     }
-    return { ...listing, children };
+    return { ...snapshot, listing: { ...snapshot.listing, children } };
   }
 
   #isFresh(snapshot: Snapshot, maxAgeMs: number): boolean {

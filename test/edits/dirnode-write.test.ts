@@ -5,7 +5,7 @@ import { Limiter } from '../../src/base/limiter.ts';
 import { createLogger } from '../../src/base/log.ts';
 import type { DirnodePort, SentWrite } from '../../src/edits/dirnode-write.ts';
 import { DirnodeWriter } from '../../src/edits/dirnode-write.ts';
-import { fingerprint, type SeenChild, type WantedChild } from '../../src/edits/edit.ts';
+import { type Edit, fingerprint, type SeenChild, type WantedChild } from '../../src/edits/edit.ts';
 import { EditStore } from '../../src/edits/edit-store.ts';
 import { SealedRecords } from '../../src/edits/sealed-records.ts';
 import type { DirnodeState } from '../../src/edits/unproved.ts';
@@ -60,6 +60,10 @@ class FakeDirnode implements DirnodePort {
 
   async afterWrite(_sent: SentWrite): Promise<DirnodeState> {
     return this.#call('afterWrite', () => this.#state());
+  }
+
+  answeredUnread(edits: readonly Edit[]): void {
+    this.calls.push(`answeredUnread ${edits.map(({ name }) => name).join(',')}`);
   }
 
   #state(): DirnodeState {

@@ -342,6 +342,34 @@ describe('a directory that somebody else removes or changes', () => {
     assert.deepEqual(await scene.onGrid(), {});
   });
 
+  for (const isRestarted of [false, true]) {
+    const when = isRestarted ? ', after a restart' : '';
+    test(`is deleted with what was sent there and not read back before the deletion${when}`, async () => {
+      const scene = await SyncScene.make({ '/d/': '', '/d/a': 'old' });
+      await scene.shown();
+      await scene.put('/d/b', 'ours');
+      let isRefused = false;
+      scene.hook = ({ name }) => {
+        if (name !== 'check' || isRefused || scene.count('setChildren') === 0) {
+          return undefined;
+        }
+        isRefused = true;
+        return 'refused';
+      };
+      await scene.until(() => scene.edits.length === 0, 'it is answered');
+      assert.equal(scene.count('setChildren'), 1);
+      await scene.remove('/d');
+      if (isRestarted) {
+        await scene.restart();
+      }
+      scene.hook = () => undefined;
+      await scene.pass(500);
+      await scene.synced();
+      await scene.pass(60_000);
+      assert.deepEqual(await scene.onGrid(), {});
+    });
+  }
+
   test('is not deleted with what nobody saw when a thing of ours took its name and was moved away', async () => {
     const scene = await SyncScene.make({ '/d/': '' });
     await scene.shown();
