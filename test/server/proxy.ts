@@ -87,9 +87,11 @@ export const apache: ProxyProgram = {
     LogLevel warn
     ServerLimit 1
     StartServers 1
-    ThreadsPerChild 32
-    MaxRequestWorkers 32
-    # By itself it closes after 5 s or 100 requests, maybe while the next request is under way: the test's client sends none twice.
+    ThreadLimit 128
+    ThreadsPerChild 128
+    MaxRequestWorkers 128
+    # By itself it closes connections after 5 s, 100 requests or when all threads are at work, maybe while the next request
+    # is under way: the test's client sends none twice.
     KeepAliveTimeout 60
     MaxKeepAliveRequests 0
     ${sample}`,
