@@ -32,8 +32,8 @@ export interface DirnodePort {
   unlink(name: string): Promise<void>;
   /** The state after `sent`, as far as can be told now; becomes what readers see. */
   afterWrite(sent: SentWrite): Promise<DirnodeState>;
-  /** These are answered, and could not be read back: readers see them from now on. */
-  answeredUnread(edits: readonly Edit[]): void;
+  /** These are to be answered. Where they could not be read back, readers see them all the same from now on. */
+  answered(edits: readonly Edit[], wereRead: boolean): void;
 }
 
 /** What a change wants, decided on what stands there. */
@@ -320,6 +320,7 @@ export class DirnodeWriter {
   async #answer(tickets: readonly Ticket[], state: DirnodeState): Promise<void> {
     const edits = tickets.flatMap((ticket) => ticket.edits);
     this.#add(edits, state);
+    this.#o.port.answered(edits, true);
     if (this.#o.isSoleWriter) {
       await this.#forget(edits);
     }
@@ -364,7 +365,7 @@ export class DirnodeWriter {
     );
     const edits = ticket.edits.length > 0 ? ticket.edits : (ticket.change.owed ?? []);
     this.#add(edits);
-    this.#o.port.answeredUnread(edits);
+    this.#o.port.answered(edits, false);
     this.#lookLater(backoffMs(LOOK_RETRY, 1, this.#o.random()));
     ticket.resolve();
   }

@@ -350,7 +350,6 @@ export class DirInode implements DirnodePort, Savable {
    */
   async afterWrite(sent: SentWrite): Promise<DirnodeState> {
     const state = await this.#stateAfter(sent);
-    this.#shown &&= this.#withEdits(this.#shown, sent.edits);
     if (this.#context.pending !== undefined) {
       await this.save(); // before the edits are forgotten: a later process must know that what stands there is ours
     }
@@ -378,12 +377,14 @@ export class DirInode implements DirnodePort, Savable {
     return this.#stateOf(this.#keepRead(listing, label, await this.#isRolledBack(listing, label)));
   }
 
-  /** Once the writer has proved them, only the listing says that they are ours. */
-  answeredUnread(edits: readonly Edit[]): void {
-    this.#forget();
-    this.#snapshot &&= this.#withEdits(this.#snapshot, edits);
+  /** Once the writer has proved them, only what was shown says that they are ours. */
+  answered(edits: readonly Edit[], wereRead: boolean): void {
+    if (!wereRead) {
+      this.#forget();
+      this.#snapshot &&= this.#withEdits(this.#snapshot, edits);
+      this.#weigh();
+    }
     this.#shown &&= this.#withEdits(this.#shown, edits);
-    this.#weigh();
     this.#saveLater();
   }
 

@@ -196,7 +196,7 @@ export class DirRounds {
     const unseen: PendingEdit[] = [];
     for (const one of ready) {
       const taken = directoryTakenBy(one.edit);
-      if (taken && (await hasUnseen(this.#parts.dirs, taken, one.edit.taken))) {
+      if (taken && (await hasUnseen(this.#parts, taken, one.edit.taken))) {
         unseen.push(one.edit);
       } else {
         safe.push(one);

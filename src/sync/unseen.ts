@@ -2,6 +2,7 @@
 // put there, and that nobody here was ever shown.
 import { fingerprint } from '../edits/edit.ts';
 import { type BaseChild, NOTHING_KNOWN, type TakenDirectory } from '../edits/pending.ts';
+import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
 import { directoriesIn, MAX_DIRECTORIES } from './last-shown.ts';
@@ -11,7 +12,7 @@ import { directoriesIn, MAX_DIRECTORIES } from './last-shown.ts';
  * the grid says.
  */
 export async function hasUnseen(
-  dirs: DirTable,
+  { dirs, pending }: { readonly dirs: DirTable; readonly pending: PendingEdits },
   base: BaseChild,
   { tried, hidOthers }: TakenDirectory = NOTHING_KNOWN,
 ): Promise<boolean> {
@@ -35,7 +36,8 @@ export async function hasUnseen(
     for (const [name, child] of now) {
       const known = shown.get(name);
       const isKnown = known !== undefined && fingerprint(known) === fingerprint(child);
-      if (!isKnown && !sent.has(fingerprint(child))) {
+      const triedHere = pending.get({ dirId: dir.dirId, name })?.tried ?? []; // by us, of one that was moved out of it
+      if (!isKnown && !sent.has(fingerprint(child)) && !triedHere.includes(fingerprint(child))) {
         return true;
       }
     }

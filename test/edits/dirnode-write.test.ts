@@ -29,6 +29,8 @@ class FakeDirnode implements DirnodePort {
   readonly dirWriteCap = 'write cap';
   readonly children = new Map<string, SeenChild>();
   readonly calls: string[] = [];
+  /** Names that were answered and not read back. */
+  readonly unread: string[] = [];
   seq = 1;
   rollbacks = 0;
   /** Run once before (or after) the next call of that name; may throw. */
@@ -62,8 +64,10 @@ class FakeDirnode implements DirnodePort {
     return this.#call('afterWrite', () => this.#state());
   }
 
-  answeredUnread(edits: readonly Edit[]): void {
-    this.calls.push(`answeredUnread ${edits.map(({ name }) => name).join(',')}`);
+  answered(edits: readonly Edit[], wereRead: boolean): void {
+    if (!wereRead) {
+      this.unread.push(...edits.map(({ name }) => name));
+    }
   }
 
   #state(): DirnodeState {
@@ -503,6 +507,7 @@ describe('DirnodeWriter', () => {
     });
     await put('a', 'A');
     assert.equal(port.children.get('a')?.readCap, 'A');
+    assert.deepEqual(port.unread, ['a']);
     await clock.advance(FORGOTTEN_MS);
     assert.equal(store.records.size, 0);
   });
@@ -513,6 +518,7 @@ describe('DirnodeWriter', () => {
     port.failEach('unlink', new FsError('unavailable', 'refused'));
     await rename('old', 'new', 'A');
     assert.deepEqual([...port.children.keys()], ['old', 'new']);
+    assert.deepEqual(port.unread, ['new', 'old']);
     const seen = await port.refresh();
     assert.deepEqual(
       writer.undone(seen).map((edit) => [edit.name, edit.want]),

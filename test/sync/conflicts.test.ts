@@ -342,6 +342,52 @@ describe('a directory that somebody else removes or changes', () => {
     assert.deepEqual(await scene.onGrid(), {});
   });
 
+  test('is deleted when what was moved out of it got a file whose link was not answered', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '' });
+    await scene.shown();
+    await scene.move('/d/sub', '/e');
+    await scene.remove('/d');
+    await scene.put('/e/a', 'ours');
+    let isLost = false;
+    scene.hook = ({ name, args }) => {
+      if (name === 'unlink') {
+        return 'refused';
+      }
+      if (name !== 'setChildren' || isLost || !(args[1] as ReadonlyMap<string, unknown>).has('a')) {
+        return undefined;
+      }
+      isLost = true;
+      return 'unanswered';
+    };
+    await scene.until(() => isLost && scene.edits.every(({ name }) => name === 'd'), 'it is found');
+    await scene.pass(60_000);
+    scene.hook = () => undefined;
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/e/': '', '/e/a': 'ours' });
+  });
+
+  test('is deleted when what was moved out of it has a file that was sent and has changed again', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '' });
+    await scene.shown();
+    await scene.move('/d/sub', '/e');
+    await scene.remove('/d');
+    await scene.put('/e/a', 'ours');
+    let isLost = false;
+    scene.hook = ({ name, args }) => {
+      if (isLost || name === 'unlink') {
+        return 'refused';
+      }
+      isLost = name === 'setChildren' && (args[1] as ReadonlyMap<string, unknown>).has('a');
+      return isLost ? 'unanswered' : undefined;
+    };
+    await scene.until(() => isLost, 'it is sent');
+    await scene.pass(1);
+    await scene.put('/e/a', 'newer');
+    scene.hook = () => undefined;
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/e/': '', '/e/a': 'newer' });
+  });
+
   for (const isRestarted of [false, true]) {
     const when = isRestarted ? ', after a restart' : '';
     test(`is deleted with what was sent there and not read back before the deletion${when}`, async () => {
