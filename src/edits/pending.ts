@@ -18,6 +18,8 @@ export interface PendingEdit extends EditPlace {
   readonly tried: readonly string[];
   /** What stood here was moved by us: what is taken away from the name is not deleted. */
   readonly isMoved?: boolean;
+  /** And it was taken away from where it went before the grid had it there: it goes from here, for good. */
+  readonly isGoneAfterMove?: boolean;
   /** Of a directory that it takes away. */
   readonly taken?: TakenDirectory;
   /** It is litter, and never goes to the grid: all that it wants is on this machine alone. */
@@ -41,6 +43,18 @@ export interface TakenDirectory {
 
 export const NOTHING_KNOWN: TakenDirectory = { tried: [], hidOthers: false };
 
+/** Of a change by which edits below a directory go with it; `taken`: what they knew. */
+export function withTaken(edit: PendingEdit, taken: TakenDirectory | undefined): PendingEdit {
+  if (taken === undefined) {
+    return edit;
+  }
+  const { tried, hidOthers } = edit.taken ?? NOTHING_KNOWN;
+  return {
+    ...edit,
+    taken: { tried: [...tried, ...taken.tried], hidOthers: hidOthers || taken.hidOthers },
+  };
+}
+
 export interface PendingUpdate {
   readonly place: EditPlace;
   /** Undefined = the name is as on the grid. */
@@ -53,9 +67,12 @@ export function capOf(child: Pick<SeenChild, 'writeCap' | 'readCap'>): string | 
 }
 
 /** The directory that is to go, not only to another place: by a deletion, or for another thing of its name. */
-export function directoryTakenBy({ base, want, isMoved }: PendingEdit): BaseChild | undefined {
+export function directoryTakenBy(edit: PendingEdit): BaseChild | undefined {
+  const { base, want, isMoved, isGoneAfterMove } = edit;
   const isTaken =
-    !isMoved && base?.kind === 'directory' && (want === undefined || capOf(want) !== capOf(base));
+    (!isMoved || isGoneAfterMove) &&
+    base?.kind === 'directory' &&
+    (want === undefined || capOf(want) !== capOf(base));
   return isTaken ? base : undefined;
 }
 

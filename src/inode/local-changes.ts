@@ -10,10 +10,10 @@ import { isSameThing, type Landed } from '../edits/landed.ts';
 import {
   baseOf,
   capOf,
-  NOTHING_KNOWN,
   type PendingEdit,
   type PendingUpdate,
   type TakenDirectory,
+  withTaken,
 } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { Stand, Stands } from '../edits/stands.ts';
@@ -24,6 +24,7 @@ import { detachedBy, dropAll, neverLinked } from './detached.ts';
 import type { DirInode } from './dir-inode.ts';
 import type { DirTable } from './dir-table.ts';
 import { linkedSince, tokenOf } from './edge.ts';
+import { withGoneAfterMove } from './gone-after-move.ts';
 import { type LocalFiles, landedAs } from './local-files.ts';
 import type { WalkedDir } from './locate.ts';
 
@@ -139,7 +140,7 @@ export class LocalChanges implements Changer {
     const detached = detachedBy(this.#parts, rootId, updates);
     const taken = this.#takenBy(detached);
     const noted = updates.map(({ place, edit }) => ({ place, edit: edit && withTaken(edit, taken) }));
-    await pending.commit([...noted, ...detached], walked.records);
+    await pending.commit(withGoneAfterMove(pending, [...noted, ...detached], taken), walked.records);
     walked.stored();
   }
 
@@ -243,6 +244,7 @@ export class LocalChanges implements Changer {
       base,
       tried,
       ...(isBaseMoved ? { isMoved: true } : {}),
+      ...(!stoodBase && waits?.isGoneAfterMove ? { isGoneAfterMove: true } : {}),
       ...(waits?.taken ? { taken: waits.taken } : {}),
       ...(staysHere === undefined ? {} : { staysHere }),
       gen: pending.nextGen(),
@@ -280,17 +282,6 @@ export class LocalChanges implements Changer {
       }
     }
   }
-}
-
-function withTaken(edit: PendingEdit, taken: TakenDirectory | undefined): PendingEdit {
-  if (taken === undefined) {
-    return edit;
-  }
-  const { tried, hidOthers } = edit.taken ?? NOTHING_KNOWN;
-  return {
-    ...edit,
-    taken: { tried: [...tried, ...taken.tried], hidOthers: hidOthers || taken.hidOthers },
-  };
 }
 
 function childrenOf(dir: DirInode): ReadonlyMap<string, Child> {

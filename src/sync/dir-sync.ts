@@ -175,7 +175,7 @@ export function folded(pending: PendingEdits, { edit, child }: ReadyEdit): reado
 
 /** A newer change of the name, now that the grid has an older one; undone where it wants just that. */
 export function rebased(now: PendingEdit, child: BaseChild | undefined): PendingEdit {
-  const { isMoved, taken: _ofOldBase, ...rest } = now;
+  const { isMoved, taken: _ofOldBase, isGoneAfterMove: _norThis, ...rest } = now;
   // What was moved away was there before `child`, unless the newer change moved that.
   return { ...rest, base: baseOf(child), ...(isMoved && now.want === undefined ? { isMoved } : {}) };
 }

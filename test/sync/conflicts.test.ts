@@ -438,6 +438,66 @@ describe('a directory that somebody else removes or changes', () => {
     assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/new': 'theirs' });
   });
 
+  test('is not deleted with what nobody saw after it was moved', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.shown();
+    await scene.move('/d', '/e');
+    await scene.foreign({ '/d/new': 'theirs' });
+    await scene.remove('/e');
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/new': 'theirs' });
+    assert.deepEqual(await scene.shown(), await scene.onGrid());
+  });
+
+  test('is not deleted with what nobody saw after it was moved, and with the place that it was moved to', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.shown();
+    await scene.makeDirectory('/e');
+    await scene.move('/d', '/e/d');
+    await scene.put('/d', 'ours');
+    await scene.foreign({ '/d/new': 'theirs' });
+    await scene.remove('/e');
+    await scene.restart();
+    await scene.synced();
+    assert.deepEqual(plain(await scene.onGrid()), { '/d/': '', '/d/new': 'theirs', '/d *': 'ours' });
+  });
+
+  test('is not deleted with what nobody saw after it was moved, and for what took its name then', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.shown();
+    await scene.move('/d', '/e');
+    await scene.foreign({ '/d/new': 'theirs' });
+    await scene.remove('/e');
+    await scene.put('/d', 'ours');
+    await scene.synced();
+    assert.deepEqual(plain(await scene.onGrid()), { '/d/': '', '/d/new': 'theirs', '/d *': 'ours' });
+  });
+
+  test('is not deleted after it was moved with what they put where clients were shown ours', async () => {
+    const scene = await SyncScene.make({ '/d/': '' });
+    await scene.shown();
+    await scene.move('/d', '/e');
+    await scene.put('/e/a', 'ours');
+    await scene.foreign({ '/d/a': 'theirs' });
+    const { inodeId } = await scene.tree.stat(at('/e'));
+    await scene.pass(1);
+    await scene.tree.directories.find(inodeId)?.gridChildren(0);
+    await scene.remove('/e');
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/a': 'theirs' });
+  });
+
+  test('is deleted after it was moved when nothing in it has changed', async () => {
+    const scene = await SyncScene.make({ '/d/': '', '/d/a': 'old' });
+    await scene.shown();
+    await scene.move('/d', '/e');
+    await scene.put('/e/b', 'ours');
+    await scene.put('/d', 'file');
+    await scene.remove('/e');
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/d': 'file' });
+  });
+
   test('gives what was added to it to a new one where another thing of ours has its name by now', async () => {
     const scene = await SyncScene.make({ '/d/': '' });
     await scene.put('/d/a', 'ours');
