@@ -30,6 +30,8 @@ export interface DirnodePort {
   /** Links all or nothing; `exists` when one is there and `mayReplace` is false. */
   link(children: ReadonlyMap<string, WantedChild>, mayReplace: boolean): Promise<void>;
   unlink(name: string): Promise<void>;
+  /** Whether nobody else has written it since `before`, after which we wrote it `writes` times; true where that can't be told. */
+  isAlone(before: DirnodeState, writes: number): Promise<boolean>;
   /** The state after `sent`, as far as can be told now; becomes what readers see. */
   afterWrite(sent: SentWrite): Promise<DirnodeState>;
   /** These are to be answered. Where they could not be read back, readers see them all the same from now on. */
@@ -97,6 +99,8 @@ const MAX_OVERTAKEN = 10;
 const RETRY: BackoffPolicy = { baseMs: 100, capMs: 2_000 };
 /** Looks never follow each other faster. */
 const LOOK_PAUSE_MS = 1_000;
+/** Nothing is removed by a look that is older, or that was before a link. */
+const LOOK_MAX_AGE_MS = 1_000;
 /** Looks are retried for ever: what was answered must not be given up while the grid is away. */
 const LOOK_RETRY: BackoffPolicy = { baseMs: 2_000, capMs: 20_000 };
 
@@ -422,7 +426,7 @@ export class DirnodeWriter {
     before: DirnodeState,
     tickets: readonly Ticket[] = [],
   ): Promise<DirnodeState> {
-    const { port } = this.#o;
+    const { port, clock, isSoleWriter } = this.#o;
     const fresh = new Map<string, WantedChild>();
     const replaced = new Map<string, WantedChild>();
     const gone: string[] = [];
@@ -445,12 +449,20 @@ export class DirnodeWriter {
       await port.link(fresh, false); // its own call: refused whole if a name was taken since then
     }
     note('links');
+    let writes = Number(fresh.size > 0) + Number(replaced.size > 0);
+    let lookedAtMs = writes > 0 ? Number.NEGATIVE_INFINITY : clock.monotonicMs();
     for (const name of gone) {
+      if (!isSoleWriter && clock.monotonicMs() - lookedAtMs > LOOK_MAX_AGE_MS) {
+        if (!(await port.isAlone(before, writes))) {
+          return await port.refresh(false); // nothing guards an unlink: what stands there now may be somebody else's
+        }
+        lookedAtMs = clock.monotonicMs();
+      }
       await port.unlink(name); // after the links, always: dying in between leaves two names, never none
+      writes += 1;
     }
     note('all');
-    this.#unproved.rewritten(todo, before, this.#o.clock.monotonicMs());
-    const writes = Number(fresh.size > 0) + Number(replaced.size > 0) + gone.length;
+    this.#unproved.rewritten(todo, before, clock.monotonicMs());
     return await port.afterWrite({ before, edits: todo, writes });
   }
 

@@ -344,6 +344,11 @@ export class DirInode implements DirnodePort, Savable {
     }
   }
 
+  async isAlone({ version }: DirnodeState, writes: number): Promise<boolean> {
+    const written = writesBetween(version, await this.#label());
+    return written === undefined || written <= writes; // fewer: of a server that lags
+  }
+
   /**
    * After our write the sequence number is one higher for each: then the listing is what we knew with our changes,
    * and only the writer's later proof reads it (t=json takes longer than the link itself). Else it is read now.

@@ -60,6 +60,10 @@ class FakeDirnode implements DirnodePort {
     });
   }
 
+  async isAlone({ version }: DirnodeState, writes: number): Promise<boolean> {
+    return this.#call('isAlone', () => version === `seq${this.seq - writes}-aaaa`);
+  }
+
   async afterWrite(_sent: SentWrite): Promise<DirnodeState> {
     return this.#call('afterWrite', () => this.#state());
   }
@@ -198,7 +202,67 @@ describe('DirnodeWriter', () => {
         ],
       }),
     });
-    assert.deepEqual(port.calls, ['refresh', 'link new', 'unlink old', 'afterWrite']);
+    assert.deepEqual(port.calls, ['refresh', 'link new', 'isAlone', 'unlink old', 'afterWrite']);
+  });
+
+  for (const what of ['replaced', 'removed'] as const) {
+    test(`leaves at the old name what somebody else has ${what} while the new one was linked`, async () => {
+      const { port, rename } = setUp();
+      port.children.set('old', child('A'));
+      port.after.set('link', () => {
+        if (what === 'replaced') {
+          port.children.set('old', child('THEIRS'));
+        } else {
+          port.children.delete('old');
+        }
+        port.seq += 1;
+      });
+      await rename('old', 'new', 'A');
+      assert.deepEqual(
+        [...port.children].map(([name, { readCap }]) => [name, readCap]),
+        [...(what === 'replaced' ? [['old', 'THEIRS']] : []), ['new', 'A']],
+      );
+      assert.ok(!port.calls.includes('unlink old'));
+    });
+  }
+
+  test('unlinks at the old name while somebody else changes another one', async () => {
+    const { port, rename } = setUp();
+    port.children.set('old', child('A'));
+    port.after.set('link', () => {
+      port.children.set('other', child('THEIRS'));
+      port.seq += 1;
+    });
+    await rename('old', 'new', 'A');
+    assert.deepEqual([...port.children.keys()], ['new', 'other']);
+  });
+
+  test('removes nothing by a look of more than a second ago', async () => {
+    const { port, writer, clock } = setUp();
+    for (const name of ['a', 'b', 'c']) {
+      port.children.set(name, child(name));
+    }
+    port.after.set('unlink', () => {
+      clock.pass(1_500);
+      port.children.set('b', child('THEIRS'));
+      port.seq += 1;
+    });
+    const remove = (name: string): Promise<void> =>
+      writer.change({
+        names: [name],
+        decide: (state) => {
+          if (fingerprint(state.get(name)) !== fingerprint(child(name))) {
+            throw new FsError('conflict', 'another thing');
+          }
+          return { wants: [{ name, want: undefined }] };
+        },
+      });
+    const said = await Promise.allSettled(['a', 'b', 'c'].map(remove));
+    assert.deepEqual(
+      said.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+    assert.deepEqual([...port.children.keys()], ['b']);
   });
 
   test('looks for what it answered after 1, 4, 12 and 45 s, then forgets it', async () => {

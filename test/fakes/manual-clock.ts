@@ -53,6 +53,11 @@ export class ManualClock implements Clock {
     return this.#waiters.length;
   }
 
+  /** As a call takes time: nobody is woken yet. */
+  pass(ms: number): void {
+    this.#step(this.#monotonicMs + ms);
+  }
+
   /** Moves time on, waking who is due in the order of their times, and lets what they start run. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#monotonicMs + ms;
