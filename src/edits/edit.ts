@@ -52,6 +52,14 @@ export function fingerprint(child: Pick<SeenChild, 'kind' | 'writeCap' | 'readCa
   return child === undefined ? 'absent' : `${child.kind} ${child.writeCap ?? ''} ${child.readCap ?? ''}`;
 }
 
+/** The child of a fingerprint; undefined for the absence of one. */
+export function childOf(print: string): Pick<SeenChild, 'kind' | 'writeCap' | 'readCap'> | undefined {
+  const [kind, writeCap, readCap] = print.split(' ');
+  return kind === 'file' || kind === 'directory' || kind === 'unknown'
+    ? { kind, writeCap: writeCap || undefined, readCap: readCap || undefined }
+    : undefined;
+}
+
 /** A name that is written all the time must not make its edit grow. */
 const MAX_BASES = 8;
 

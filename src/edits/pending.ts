@@ -1,7 +1,7 @@
 // A pending edit: one name of one directory that differs from what the grid has, as clients were told it is. State, not
 // a log: of many changes of a name the last one is kept, with what the grid had there before the first of them.
 import type { LitterKind } from '../base/litter.ts';
-import type { EditPlace, SeenChild, WantedChild } from './edit.ts';
+import { childOf, type EditPlace, type SeenChild, type WantedChild } from './edit.ts';
 
 /** What the grid had at a name. */
 export type BaseChild = Pick<SeenChild, 'kind' | 'writeCap' | 'readCap'>;
@@ -66,14 +66,20 @@ export function capOf(child: Pick<SeenChild, 'writeCap' | 'readCap'>): string | 
   return child.writeCap ?? child.readCap;
 }
 
-/** The directory that is to go, not only to another place: by a deletion, or for another thing of its name. */
-export function directoryTakenBy(edit: PendingEdit): BaseChild | undefined {
-  const { base, want, isMoved, isGoneAfterMove } = edit;
-  const isTaken =
-    (!isMoved || isGoneAfterMove) &&
-    base?.kind === 'directory' &&
-    (want === undefined || capOf(want) !== capOf(base));
-  return isTaken ? base : undefined;
+/**
+ * The directories that are to go, not only to another place: by a deletion, or for another thing of the name. Also one
+ * that was sent to the grid and is not known to be there.
+ */
+export function directoriesTakenBy(edit: PendingEdit): readonly BaseChild[] {
+  const { base, want, tried, isMoved, isGoneAfterMove } = edit;
+  if (isMoved && !isGoneAfterMove) {
+    return [];
+  }
+  const sent = want?.kind === 'directory' ? [] : tried.map(childOf); // else the new one itself is among them
+  const kept = want && capOf(want);
+  return [base, ...sent].flatMap((child) =>
+    child?.kind === 'directory' && capOf(child) !== kept ? [child] : [],
+  );
 }
 
 /** What an edit notes of a child that the grid has. */

@@ -140,7 +140,7 @@ export class LocalChanges implements Changer {
     const detached = detachedBy(this.#parts, rootId, updates);
     const taken = this.#takenBy(detached);
     const noted = updates.map(({ place, edit }) => ({ place, edit: edit && withTaken(edit, taken) }));
-    await pending.commit(withGoneAfterMove(pending, [...noted, ...detached], taken), walked.records);
+    await pending.commit(withGoneAfterMove(this.#parts, [...noted, ...detached], taken), walked.records);
     walked.stored();
   }
 
@@ -152,8 +152,8 @@ export class LocalChanges implements Changer {
       const child = dirs.peek(dirId)?.gridChildrenAtHand()?.get(name);
       return child !== undefined && !isSameThing(landed, child, base) && !tried.includes(fingerprint(child));
     };
-    const tried = edits.flatMap((edit) => edit.tried);
-    const hidOthers = edits.some(hidesOthers);
+    const tried = edits.flatMap((edit) => [...edit.tried, ...(edit.taken?.tried ?? [])]);
+    const hidOthers = edits.some((edit) => hidesOthers(edit) || edit.taken?.hidOthers === true);
     return tried.length > 0 || hidOthers ? { tried, hidOthers } : undefined;
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Landed } from '../edits/landed.ts';
-import { directoryTakenBy, type PendingEdit } from '../edits/pending.ts';
+import { type BaseChild, capOf, directoriesTakenBy, type PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
@@ -195,14 +195,25 @@ export class DirRounds {
     const safe: ReadyEdit[] = [];
     const unseen: PendingEdit[] = [];
     for (const one of ready) {
-      const taken = directoryTakenBy(one.edit);
-      if (taken && (await hasUnseen(this.#parts, taken, one.edit.taken))) {
+      if (await this.#takesUnseen(one.edit)) {
         unseen.push(one.edit);
       } else {
         safe.push(one);
       }
     }
     return { safe, unseen };
+  }
+
+  async #takesUnseen(edit: PendingEdit): Promise<boolean> {
+    const { pending, landed } = this.#parts;
+    const isWanted = (child: BaseChild): boolean =>
+      [capOf(child), landed.localOf(child.readCap ?? '')].some((cap) => pending.wanting(cap ?? '').size > 0);
+    for (const taken of directoriesTakenBy(edit)) {
+      if (!isWanted(taken) && (await hasUnseen(this.#parts, taken, edit.taken))) {
+        return true;
+      }
+    }
+    return false;
   }
 
   #wasWritten(dir: DirInode, done: readonly PendingEdit[]): void {

@@ -1,7 +1,7 @@
 // Holds what could be seen in a directory, and in those below it, when a client took it away. What is read of them
 // afterwards, to find out whether an earlier write still stands, was shown to nobody.
 import { placeKey } from '../edits/edit.ts';
-import { capOf, directoryTakenBy, type PendingEdit } from '../edits/pending.ts';
+import { capOf, directoriesTakenBy, type PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirTable } from '../inode/dir-table.ts';
 import type { Child } from '../tahoe/grid.ts';
@@ -40,7 +40,7 @@ export class LastShown {
   }
 
   #settled(before: PendingEdit | undefined, now: PendingEdit | undefined): void {
-    if (capTakenBy(before) === capTakenBy(now)) {
+    if (capsTakenBy(before) === capsTakenBy(now)) {
       return;
     }
     if (before) {
@@ -52,11 +52,11 @@ export class LastShown {
   }
 
   async #begin(edit: PendingEdit): Promise<void> {
-    const taken = directoryTakenBy(edit);
-    if (taken) {
+    const taken = directoriesTakenBy(edit);
+    if (taken.length > 0) {
       const held: Held = { dirIds: new Set(), isOver: false };
       this.#held.set(placeKey(edit), held);
-      await this.#hold({ ...taken, metadata: {} }, held);
+      await Promise.all(taken.map((one) => this.#hold({ ...one, metadata: {} }, held)));
     }
   }
 
@@ -94,7 +94,6 @@ export function directoriesIn(children: ReadonlyMap<string, Child> | undefined):
   );
 }
 
-function capTakenBy(edit: PendingEdit | undefined): string | undefined {
-  const taken = edit && directoryTakenBy(edit);
-  return taken && capOf(taken);
+function capsTakenBy(edit: PendingEdit | undefined): string {
+  return (edit ? directoriesTakenBy(edit) : []).map(capOf).join(' ');
 }

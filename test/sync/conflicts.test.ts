@@ -438,6 +438,51 @@ describe('a directory that somebody else removes or changes', () => {
     assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/new': 'theirs' });
   });
 
+  for (const isChanged of [false, true]) {
+    test(`is ${isChanged ? 'not ' : ''}deleted when nothing was known of its own link`, async () => {
+      const scene = await SyncScene.make();
+      await scene.makeDirectory('/d');
+      await scene.put('/d/a', 'ours');
+      scene.hook = ({ name }) =>
+        name === 'setChildren' ? 'unanswered' : scene.count('setChildren') > 0 ? 'refused' : undefined;
+      await scene.until(() => scene.count('setChildren') > 0, 'it is sent');
+      await scene.pass(1_000);
+      if (isChanged) {
+        await scene.foreign({ '/d/new': 'theirs' });
+      }
+      await scene.remove('/d');
+      scene.hook = () => undefined;
+      await scene.synced();
+      const kept = { '/d/': '', '/d/a': 'ours', '/d/new': 'theirs' };
+      assert.deepEqual(await scene.onGrid(), isChanged ? kept : {});
+    });
+  }
+
+  test('is deleted after it was moved, when nothing was known of its own link, with what was sent there', async () => {
+    const scene = await SyncScene.make();
+    await scene.makeDirectory('/d');
+    scene.hook = ({ name }) =>
+      name === 'setChildren' ? 'unanswered' : scene.count('setChildren') > 0 ? 'refused' : undefined;
+    await scene.until(() => scene.count('setChildren') > 0, 'it is sent');
+    await scene.pass(1_000);
+    await scene.move('/d', '/e');
+    await scene.put('/e/x', 'ours');
+    let isSent = false;
+    scene.hook = ({ name, args }) => {
+      if (name !== 'setChildren') {
+        return isSent || name === 'unlink' ? 'refused' : undefined;
+      }
+      isSent ||= (args[1] as ReadonlyMap<string, unknown>).has('x');
+      return isSent ? 'unanswered' : 'refused';
+    };
+    await scene.until(() => isSent, 'the file is sent');
+    await scene.pass(1_000);
+    await scene.remove('/e');
+    scene.hook = () => undefined;
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), {});
+  });
+
   test('is not deleted with what nobody saw after it was moved', async () => {
     const scene = await SyncScene.make({ '/d/': '' });
     await scene.shown();
@@ -485,6 +530,21 @@ describe('a directory that somebody else removes or changes', () => {
     await scene.remove('/e');
     await scene.synced();
     assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/a': 'theirs' });
+  });
+
+  test('is not deleted after it was moved, and with its old place, with what they put where ours was shown', async () => {
+    const scene = await SyncScene.make({ '/a/': '', '/a/d/': '' });
+    await scene.shown();
+    await scene.move('/a/d', '/e');
+    await scene.put('/e/x', 'ours');
+    await scene.foreign({ '/a/d/x': 'theirs' });
+    const { inodeId } = await scene.tree.stat(at('/e'));
+    await scene.pass(1);
+    await scene.tree.directories.find(inodeId)?.gridChildren(0);
+    await scene.remove('/e');
+    await scene.remove('/a');
+    await scene.synced();
+    assert.deepEqual(await scene.onGrid(), { '/a/': '', '/a/d/': '', '/a/d/x': 'theirs' });
   });
 
   test('is deleted after it was moved when nothing in it has changed', async () => {
