@@ -28,14 +28,18 @@ const FORWARDED = [
 ];
 
 export class TrustedProxies {
-  readonly #networks = new BlockList();
+  readonly #networks: BlockList = new BlockList();
+  /** Without any, asking the list costs 2 % of a small request. */
+  readonly #hasNetworks: boolean;
   readonly #isUnixTrusted: boolean;
   readonly #userHeader: string | undefined;
 
   constructor({ trusted, userHeader }: TrustedProxyOptions) {
     this.#isUnixTrusted = trusted.includes('unix');
     this.#userHeader = userHeader;
-    for (const text of trusted.filter((one) => one !== 'unix')) {
+    const networks = trusted.filter((one) => one !== 'unix');
+    this.#hasNetworks = networks.length > 0;
+    for (const text of networks) {
       const [address = '', bits] = text.split('/');
       const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
       this.#networks.addSubnet(
@@ -69,7 +73,7 @@ export class TrustedProxies {
     if (address === '') {
       return this.#isUnixTrusted;
     }
-    return this.#networks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    return this.#hasNetworks && this.#networks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
   }
 
   /** The last one that is no trusted proxy itself: what stands before it, that one may have made up. */
