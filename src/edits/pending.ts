@@ -51,7 +51,7 @@ export function withTaken(edit: PendingEdit, taken: TakenDirectory | undefined):
   const { tried, hidOthers } = edit.taken ?? NOTHING_KNOWN;
   return {
     ...edit,
-    taken: { tried: [...tried, ...taken.tried], hidOthers: hidOthers || taken.hidOthers },
+    taken: { tried: [...new Set([...tried, ...taken.tried])], hidOthers: hidOthers || taken.hidOthers },
   };
 }
 

@@ -345,6 +345,7 @@ export class DirInode implements DirnodePort, Savable {
   }
 
   async isAlone({ version }: DirnodeState, writes: number): Promise<boolean> {
+    this.#refreshing = undefined; // one that was asked for before our write says nothing about now
     const written = writesBetween(version, await this.#label());
     return written === undefined || written <= writes; // fewer: of a server that lags
   }
