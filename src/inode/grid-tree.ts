@@ -36,6 +36,7 @@ import { type LocalBytes, LocalFiles } from './local-files.ts';
 import { childrenOf, locate, type Place, rootOf, type Walker, walkTo } from './locate.ts';
 import { type BodyStore, GridMaker, LocalMaker, type Maker } from './maker.ts';
 import type { MutableStore } from './mutable-store.ts';
+import { refuseNestedPaths } from './nesting.ts';
 import { OpenHandles } from './open-handles.ts';
 import { PartWrites } from './part-writes.ts';
 import type { Pins } from './pins.ts';
@@ -372,9 +373,11 @@ export class GridTree implements ReceivingTree {
   }
 
   async move(from: TreePath, to: TreePath, options: TransferOptions): Promise<Changed> {
-    return (await this.#isBetweenHereAndGrid(from, to, options.signal))
-      ? await moveBetween(this.#between, this.#between, from, to, options)
-      : await this.#transfers.move(from, to, options);
+    if (await this.#isBetweenHereAndGrid(from, to, options.signal)) {
+      refuseNestedPaths(from, to);
+      return await moveBetween(this.#between, this.#between, from, to, options);
+    }
+    return await this.#transfers.move(from, to, options);
   }
 
   /** What stays here and what the grid has are moved to each other's places as from one tree to another. */

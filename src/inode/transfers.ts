@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import { type LitterRules, litterOn } from '../base/litter.ts';
-import { isWithin, showPath, type TreePath } from '../base/path.ts';
+import { showPath, type TreePath } from '../base/path.ts';
 import { type Edit, fingerprint } from '../edits/edit.ts';
 import { baseOf } from '../edits/pending.ts';
 import type { Child } from '../tahoe/grid.ts';
@@ -12,7 +12,7 @@ import type { Files } from './file-inode.ts';
 import type { Linker } from './linker.ts';
 import type { Place, Walker } from './locate.ts';
 import type { Maker } from './maker.ts';
-import { refuseNesting } from './nesting.ts';
+import { refuseNestedPaths, refuseNesting } from './nesting.ts';
 import { existing, type Places } from './places.ts';
 import type { Changed, CopyOptions, TransferOptions } from './tree.ts';
 import { wantedAgain } from './wanted.ts';
@@ -136,9 +136,7 @@ export class Transfers {
     if (from.length === 0 || to.length === 0) {
       throw new FsError('denied', 'the root can not be moved, copied or replaced');
     }
-    if (isWithin(to, from) || isWithin(from, to)) {
-      throw new FsError('denied', 'source and target are the same, or one lies inside the other');
-    }
+    refuseNestedPaths(from, to);
     const source = isMove
       ? await this.#places.toChange(
           from,

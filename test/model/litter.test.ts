@@ -105,6 +105,16 @@ async function play(seed: number, isThrough: boolean): Promise<void> {
 }
 
 describe('litter that stays here, and the plainest model', () => {
+  test('say the same of a move out of a directory onto that directory, written through', async () => {
+    await using world = await makeWorld();
+    await using scene = await Scene.start(world, { litter: LOCAL, isThrough: true });
+    await scene.tree.makeDirectory(at('/a'));
+    await put(scene.tree, '/a/._a', 'x');
+    for (const overwrite of [false, true]) {
+      assert.equal(await outcomeOf(scene.tree.move(at('/a/._a'), at('/a'), { overwrite })), 'denied');
+    }
+  });
+
   for (const isThrough of [false, true]) {
     test(`agree over ${GAMES} games of ${STEPS} random changes, written ${isThrough ? 'through' : 'back'}`, async () => {
       const first = Math.floor(Math.random() * 1_000_000);
