@@ -28,7 +28,7 @@ const FORWARDED = [
 ];
 
 export class TrustedProxies {
-  readonly #networks: BlockList = new BlockList();
+  readonly #networks = new BlockList();
   /** Without any, asking the list costs 2 % of a small request. */
   readonly #hasNetworks: boolean;
   readonly #isUnixTrusted: boolean;
