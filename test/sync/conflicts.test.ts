@@ -2,10 +2,11 @@
 // Both versions are kept, and nothing of theirs is written over.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { DirInode } from '../../src/inode/dir-inode.ts';
 import type { GridTree } from '../../src/inode/grid-tree.ts';
 import { conflictName } from '../../src/sync/conflicts.ts';
 import { at, put } from '../inode/make-tree.ts';
-import { SyncScene } from './sync-scene.ts';
+import { type Call, SyncScene } from './sync-scene.ts';
 
 const COPY = / \(conflict here 2024-01-02 03\.\d\d\.\d\d(?: \d+)?\)/;
 
@@ -31,6 +32,37 @@ async function meet(
   }
   await scene.synced();
   await scene.pass(60_000);
+}
+
+/** What waits is sent and comes to be; neither that nor anything after it is answered. */
+async function sendUnanswered(scene: SyncScene): Promise<void> {
+  scene.hook = ({ name }) =>
+    name === 'setChildren' ? 'unanswered' : scene.count('setChildren') > 0 ? 'refused' : undefined;
+  await scene.until(() => scene.count('setChildren') > 0, 'it is sent');
+  await scene.pass(1_000);
+}
+
+function isLinkOf(child: string, { name, args }: Call): boolean {
+  return name === 'setChildren' && (args[1] as ReadonlyMap<string, unknown>).has(child);
+}
+
+/** `/d` is to be deleted, after `/d/sub` was moved to `/e`, which is to have a file `a`. */
+async function putIntoMovedOut(): Promise<SyncScene> {
+  const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '' });
+  await scene.shown();
+  await scene.move('/d/sub', '/e');
+  await scene.remove('/d');
+  await scene.put('/e/a', 'ours');
+  return scene;
+}
+
+/** What the grid has in a directory now is at hand; where changes of ours hide it nobody is shown it. */
+async function readUnshown(scene: SyncScene, path: string): Promise<DirInode | undefined> {
+  const { inodeId } = await scene.tree.stat(at(path));
+  await scene.pass(1);
+  const dir = scene.tree.directories.find(inodeId);
+  await dir?.gridChildren(0);
+  return dir;
 }
 
 /** Names with those of conflict copies as `*`. */
@@ -305,10 +337,7 @@ describe('a directory that somebody else removes or changes', () => {
     const scene = await SyncScene.make({ '/d/': '' });
     await scene.put('/d/a', 'ours');
     await scene.foreign({ '/d/a': 'theirs' });
-    const { inodeId } = await scene.tree.stat(at('/d'));
-    await scene.pass(1);
-    const dir = scene.tree.directories.find(inodeId);
-    await dir?.gridChildren(0);
+    const dir = await readUnshown(scene, '/d');
     await dir?.save();
     assert.deepEqual(await scene.shown(), { '/d/': '', '/d/a': 'ours' });
     await scene.remove('/d');
@@ -332,10 +361,7 @@ describe('a directory that somebody else removes or changes', () => {
   test('is deleted with what was sent there without an answer', async () => {
     const scene = await SyncScene.make({ '/d/': '' });
     await scene.put('/d/a', 'ours');
-    scene.hook = ({ name }) =>
-      name === 'setChildren' ? 'unanswered' : scene.count('setChildren') > 0 ? 'refused' : undefined;
-    await scene.until(() => scene.count('setChildren') > 0, 'it is sent');
-    await scene.pass(1_000);
+    await sendUnanswered(scene);
     await scene.remove('/d');
     scene.hook = () => undefined;
     await scene.synced();
@@ -343,17 +369,13 @@ describe('a directory that somebody else removes or changes', () => {
   });
 
   test('is deleted when what was moved out of it got a file whose link was not answered', async () => {
-    const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '' });
-    await scene.shown();
-    await scene.move('/d/sub', '/e');
-    await scene.remove('/d');
-    await scene.put('/e/a', 'ours');
+    const scene = await putIntoMovedOut();
     let isLost = false;
-    scene.hook = ({ name, args }) => {
-      if (name === 'unlink') {
+    scene.hook = (call) => {
+      if (call.name === 'unlink') {
         return 'refused';
       }
-      if (name !== 'setChildren' || isLost || !(args[1] as ReadonlyMap<string, unknown>).has('a')) {
+      if (isLost || !isLinkOf('a', call)) {
         return undefined;
       }
       isLost = true;
@@ -367,17 +389,13 @@ describe('a directory that somebody else removes or changes', () => {
   });
 
   test('is deleted when what was moved out of it has a file that was sent and has changed again', async () => {
-    const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '' });
-    await scene.shown();
-    await scene.move('/d/sub', '/e');
-    await scene.remove('/d');
-    await scene.put('/e/a', 'ours');
+    const scene = await putIntoMovedOut();
     let isLost = false;
-    scene.hook = ({ name, args }) => {
-      if (isLost || name === 'unlink') {
+    scene.hook = (call) => {
+      if (isLost || call.name === 'unlink') {
         return 'refused';
       }
-      isLost = name === 'setChildren' && (args[1] as ReadonlyMap<string, unknown>).has('a');
+      isLost = isLinkOf('a', call);
       return isLost ? 'unanswered' : undefined;
     };
     await scene.until(() => isLost, 'it is sent');
@@ -443,10 +461,7 @@ describe('a directory that somebody else removes or changes', () => {
       const scene = await SyncScene.make();
       await scene.makeDirectory('/d');
       await scene.put('/d/a', 'ours');
-      scene.hook = ({ name }) =>
-        name === 'setChildren' ? 'unanswered' : scene.count('setChildren') > 0 ? 'refused' : undefined;
-      await scene.until(() => scene.count('setChildren') > 0, 'it is sent');
-      await scene.pass(1_000);
+      await sendUnanswered(scene);
       if (isChanged) {
         await scene.foreign({ '/d/new': 'theirs' });
       }
@@ -461,18 +476,15 @@ describe('a directory that somebody else removes or changes', () => {
   test('is deleted after it was moved, when nothing was known of its own link, with what was sent there', async () => {
     const scene = await SyncScene.make();
     await scene.makeDirectory('/d');
-    scene.hook = ({ name }) =>
-      name === 'setChildren' ? 'unanswered' : scene.count('setChildren') > 0 ? 'refused' : undefined;
-    await scene.until(() => scene.count('setChildren') > 0, 'it is sent');
-    await scene.pass(1_000);
+    await sendUnanswered(scene);
     await scene.move('/d', '/e');
     await scene.put('/e/x', 'ours');
     let isSent = false;
-    scene.hook = ({ name, args }) => {
-      if (name !== 'setChildren') {
-        return isSent || name === 'unlink' ? 'refused' : undefined;
+    scene.hook = (call) => {
+      if (call.name !== 'setChildren') {
+        return isSent || call.name === 'unlink' ? 'refused' : undefined;
       }
-      isSent ||= (args[1] as ReadonlyMap<string, unknown>).has('x');
+      isSent ||= isLinkOf('x', call);
       return isSent ? 'unanswered' : 'refused';
     };
     await scene.until(() => isSent, 'the file is sent');
@@ -524,9 +536,7 @@ describe('a directory that somebody else removes or changes', () => {
     await scene.move('/d', '/e');
     await scene.put('/e/a', 'ours');
     await scene.foreign({ '/d/a': 'theirs' });
-    const { inodeId } = await scene.tree.stat(at('/e'));
-    await scene.pass(1);
-    await scene.tree.directories.find(inodeId)?.gridChildren(0);
+    await readUnshown(scene, '/e');
     await scene.remove('/e');
     await scene.synced();
     assert.deepEqual(await scene.onGrid(), { '/d/': '', '/d/a': 'theirs' });
@@ -538,9 +548,7 @@ describe('a directory that somebody else removes or changes', () => {
     await scene.move('/a/d', '/e');
     await scene.put('/e/x', 'ours');
     await scene.foreign({ '/a/d/x': 'theirs' });
-    const { inodeId } = await scene.tree.stat(at('/e'));
-    await scene.pass(1);
-    await scene.tree.directories.find(inodeId)?.gridChildren(0);
+    await readUnshown(scene, '/e');
     await scene.remove('/e');
     await scene.remove('/a');
     await scene.synced();
