@@ -4,7 +4,8 @@ import { dropOldest } from '../base/drop-oldest.ts';
 import type { RecordChange } from '../meta/meta-store.ts';
 import { identityOf, parseCap, parseOwnCap } from '../tahoe/caps.ts';
 import { fingerprint } from './edit.ts';
-import type { BaseChild } from './pending.ts';
+import { type BaseChild, capOf, type PendingEdit } from './pending.ts';
+import type { PendingEdits } from './pending-edits.ts';
 import type { SealedRecords } from './sealed-records.ts';
 
 export interface LandedCaps {
@@ -96,6 +97,18 @@ export class Landed {
     const caps = this.capsOf(child.readCap ?? '');
     return caps === undefined ? child : { ...child, writeCap: caps.writeCap, readCap: caps.readCap };
   }
+}
+
+/** The edits that want a thing, by either name that it may have. */
+export function wantingThing(
+  pending: PendingEdits,
+  landed: Landed,
+  child: BaseChild,
+): readonly PendingEdit[] {
+  const there = landed.canonical(child);
+  return [capOf(there), landed.localOf(there.readCap ?? '')].flatMap((cap) =>
+    cap === undefined ? [] : [...pending.wanting(cap)],
+  );
 }
 
 /** Whether two children are the same thing, one of them perhaps known by the name that it had before it landed. */

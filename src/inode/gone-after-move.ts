@@ -1,14 +1,8 @@
 // A directory of the grid that was moved, and deleted or replaced where it went before the grid had it there: the grid
 // loses it at its old name, so the edit of that name must know that it goes for good, not only to another place.
-import { childOf, placeKey } from '../edits/edit.ts';
-import type { Landed } from '../edits/landed.ts';
-import {
-  type BaseChild,
-  type PendingEdit,
-  type PendingUpdate,
-  type TakenDirectory,
-  withTaken,
-} from '../edits/pending.ts';
+import { childOf, type EditPlace, placeKey } from '../edits/edit.ts';
+import { type Landed, wantingThing } from '../edits/landed.ts';
+import type { BaseChild, PendingEdit, PendingUpdate } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import { isLocalText } from '../tahoe/caps.ts';
 import type { DirTable } from './dir-table.ts';
@@ -19,48 +13,43 @@ export interface GoneParts {
   readonly dirs: DirTable;
 }
 
-/** The updates, which are not made yet, with those of such old names; `taken`: what edits that go with them knew. */
+/** The updates, which are not made yet, with those of such old names. */
 export function withGoneAfterMove(
   parts: GoneParts,
   updates: readonly PendingUpdate[],
-  taken: TakenDirectory | undefined,
 ): readonly PendingUpdate[] {
-  const { pending, dirs } = parts;
-  const gone = unwantedBy(parts, updates);
+  const left = updates.flatMap(({ place }) => directoryWantedAt(place, parts));
+  if (left.length === 0) {
+    return updates; // nearly always
+  }
+  const { pending, landed, dirs } = parts;
+  const changed = new Set(updates.map(({ place }) => placeKey(place)));
+  const others = (edits: Iterable<PendingEdit>): PendingEdit[] =>
+    [...edits].filter((edit) => !changed.has(placeKey(edit)));
+  const gone = new Set<string | undefined>(
+    left
+      .filter((want) => others(wantingThing(pending, landed, want)).length === 0)
+      .map((want) => dirs.idOfDirectory(want)),
+  );
+  for (const { edit } of updates) {
+    gone.delete(dirs.idOfDirectory(edit?.want));
+  }
   if (gone.size === 0) {
     return updates;
   }
-  const isGone = (child: BaseChild | undefined): boolean => gone.has(dirs.idOfDirectory(child) ?? '');
+  const isGone = (child: BaseChild | undefined): boolean =>
+    child !== undefined && gone.has(dirs.idOfDirectory(child));
   const isOldName = ({ isMoved, base, tried }: PendingEdit): boolean =>
     (isMoved === true && isGone(base)) || tried.some((print) => isGone(childOf(print)));
-  const changed = new Set(updates.map(({ place }) => placeKey(place)));
-  const others = [...pending.all()].filter((edit) => isOldName(edit) && !changed.has(placeKey(edit)));
-  return [...updates, ...others.map((edit) => ({ place: edit, edit }))].map(({ place, edit }) => ({
+  const oldNames = others(pending.all()).filter(isOldName);
+  return [...updates, ...oldNames.map((edit) => ({ place: edit, edit }))].map(({ place, edit }) => ({
     place,
-    edit: edit && isOldName(edit) ? { ...withTaken(edit, taken), isGoneAfterMove: true } : edit,
+    edit: edit && isOldName(edit) ? { ...edit, isGoneAfterMove: true } : edit,
   }));
 }
 
-/** Directories that the grid has, and that edits want and none will: by their ids. */
-function unwantedBy(
-  { pending, landed, dirs }: GoneParts,
-  updates: readonly PendingUpdate[],
-): ReadonlySet<string> {
-  const gone = new Set<string>();
-  for (const { place } of updates) {
-    const want = pending.get(place)?.want;
-    const dirId = want && !isLocalText(landed.canonical(want).readCap) && dirs.idOfDirectory(want);
-    if (dirId) {
-      gone.add(dirId);
-    }
-  }
-  if (gone.size === 0) {
-    return gone;
-  }
-  const changed = new Set(updates.map(({ place }) => placeKey(place)));
-  const others = [...pending.all()].filter((edit) => !changed.has(placeKey(edit)));
-  for (const edit of [...others, ...updates.map((update) => update.edit)]) {
-    gone.delete(dirs.idOfDirectory(edit?.want) ?? '');
-  }
-  return gone;
+/** The directory that an edit wants there, if the grid has it. */
+function directoryWantedAt(place: EditPlace, { pending, landed }: GoneParts): readonly BaseChild[] {
+  const want = pending.get(place)?.want;
+  return want?.kind === 'directory' && !isLocalText(landed.canonical(want).readCap) ? [want] : [];
 }

@@ -139,8 +139,9 @@ export class LocalChanges implements Changer {
     const walked = stands.walked(steps);
     const detached = detachedBy(this.#parts, rootId, updates);
     const taken = this.#takenBy(detached);
-    const noted = updates.map(({ place, edit }) => ({ place, edit: edit && withTaken(edit, taken) }));
-    await pending.commit(withGoneAfterMove(this.#parts, [...noted, ...detached], taken), walked.records);
+    const all = withGoneAfterMove(this.#parts, [...updates, ...detached]);
+    const noted = all.map(({ place, edit }) => ({ place, edit: edit && withTaken(edit, taken) }));
+    await pending.commit(noted, walked.records);
     walked.stored();
   }
 

@@ -2,8 +2,8 @@
 import type { Clock } from '../base/clock.ts';
 import { FsError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Landed } from '../edits/landed.ts';
-import { type BaseChild, capOf, directoriesTakenBy, type PendingEdit } from '../edits/pending.ts';
+import { type Landed, wantingThing } from '../edits/landed.ts';
+import { directoriesTakenBy, type PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
 import type { DirInode } from '../inode/dir-inode.ts';
 import type { DirTable } from '../inode/dir-table.ts';
@@ -206,10 +206,9 @@ export class DirRounds {
 
   async #takesUnseen(edit: PendingEdit): Promise<boolean> {
     const { pending, landed } = this.#parts;
-    const isWanted = (child: BaseChild): boolean =>
-      [capOf(child), landed.localOf(child.readCap ?? '')].some((cap) => pending.wanting(cap ?? '').size > 0);
     for (const taken of directoriesTakenBy(edit)) {
-      if (!isWanted(taken) && (await hasUnseen(this.#parts, taken, edit.taken))) {
+      const isWanted = wantingThing(pending, landed, taken).length > 0;
+      if (!isWanted && (await hasUnseen(this.#parts, taken, edit.taken))) {
         return true;
       }
     }

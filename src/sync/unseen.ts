@@ -34,10 +34,10 @@ export async function hasUnseen(
     }
     const now = await dir.gridChildren(0);
     for (const [name, child] of now) {
-      const known = shown.get(name);
-      const isKnown = known !== undefined && fingerprint(known) === fingerprint(child);
-      const triedHere = pending.get({ dirId: dir.dirId, name })?.tried ?? []; // by us, of one that was moved out of it
-      if (!isKnown && !sent.has(fingerprint(child)) && !triedHere.includes(fingerprint(child))) {
+      const print = fingerprint(child);
+      const isKnown = fingerprint(shown.get(name)) === print || sent.has(print);
+      // A directory that was moved out of it has edits of its own.
+      if (!isKnown && !pending.get({ dirId: dir.dirId, name })?.tried.includes(print)) {
         return true;
       }
     }
