@@ -8,6 +8,7 @@ import { KEEP_LITTER, type LitterRules } from '../base/litter.ts';
 import type { RecordChange } from '../meta/meta-store.ts';
 import { type EditPlace, placeKey } from './edit.ts';
 import { capOf, type PendingEdit, type PendingUpdate } from './pending.ts';
+import { PlaceMap } from './place-map.ts';
 import type { SealedRecords } from './sealed-records.ts';
 
 /** Told after a change is on stable storage, of what was there before. */
@@ -24,16 +25,14 @@ interface InFlight {
 const KIND = 'pending/';
 /** Those that stay here: told apart without the key, by who looks after folders that nobody opens. */
 const KIND_HERE = 'here/';
-const NONE: ReadonlyMap<string, PendingEdit> = new Map();
 const NOBODY: ReadonlySet<PendingEdit> = new Set();
 
 export class PendingEdits {
   readonly #records: SealedRecords;
-  readonly #byDir = new Map<string, Map<string, PendingEdit>>();
+  readonly #edits = new PlaceMap<PendingEdit>();
   readonly #byCap = new Map<string, Set<PendingEdit>>();
-  readonly #inFlight = new Map<string, InFlight>();
+  readonly #inFlight = new PlaceMap<InFlight>();
   readonly #listeners = new Set<SettledListener>();
-  #size = 0;
   #staying = 0;
   /** The store may have a record of that kind. */
   #hasHere = false;
@@ -67,32 +66,32 @@ export class PendingEdits {
   }
 
   get size(): number {
-    return this.#size;
+    return this.#edits.size;
   }
 
   /** How many there are that are to go to the grid. */
   get waitingCount(): number {
-    return this.#size - this.#staying;
+    return this.#edits.size - this.#staying;
   }
 
   /** Of one directory by name; the map changes with them, until there is none. */
   of(dirId: string): ReadonlyMap<string, PendingEdit> {
-    return this.#byDir.get(dirId) ?? NONE;
+    return this.#edits.of(dirId);
   }
 
-  get({ dirId, name }: EditPlace): PendingEdit | undefined {
-    return this.#byDir.get(dirId)?.get(name);
+  get(place: EditPlace): PendingEdit | undefined {
+    return this.#edits.get(place);
   }
 
   /** The directories that have any edits. */
-  dirIds(): IterableIterator<string> {
-    return this.#byDir.keys();
+  *dirIds(): Generator<string> {
+    for (const [dirId] of this.#edits.dirs()) {
+      yield dirId;
+    }
   }
 
-  *all(): Generator<PendingEdit> {
-    for (const edits of this.#byDir.values()) {
-      yield* edits.values();
-    }
+  all(): IterableIterator<PendingEdit> {
+    return this.#edits.values();
   }
 
   /** Those that are to go to the grid. */
@@ -106,7 +105,7 @@ export class PendingEdits {
 
   /** The directories that have any of them. */
   *waitingDirIds(): Generator<string> {
-    for (const [dirId, edits] of this.#byDir) {
+    for (const [dirId, edits] of this.#edits.dirs()) {
       for (const { staysHere } of edits.values()) {
         if (staysHere === undefined) {
           yield dirId;
@@ -170,12 +169,11 @@ export class PendingEdits {
   }
 
   #began(update: PendingUpdate): void {
-    const key = placeKey(update.place);
-    const flight = this.#inFlight.get(key);
+    const flight = this.#inFlight.get(update.place);
     if (flight) {
       flight.updates.push(update);
     } else {
-      this.#inFlight.set(key, { durable: this.get(update.place), updates: [update] });
+      this.#inFlight.set(update.place, { durable: this.get(update.place), updates: [update] });
     }
     this.#show(update);
   }
@@ -183,8 +181,7 @@ export class PendingEdits {
   /** Returns what the store had before. */
   #ended(update: PendingUpdate, isDurable: boolean): PendingEdit | undefined {
     const { place, edit } = update;
-    const key = placeKey(place);
-    const flight = this.#inFlight.get(key);
+    const flight = this.#inFlight.get(place);
     if (flight === undefined) {
       throw internalError('a change ended that never began');
     }
@@ -195,7 +192,7 @@ export class PendingEdits {
     flight.updates.splice(flight.updates.indexOf(update), 1);
     this.#show(flight.updates.at(-1) ?? { place, edit: flight.durable });
     if (flight.updates.length === 0) {
-      this.#inFlight.delete(key);
+      this.#inFlight.delete(place);
     }
     return before;
   }
@@ -211,31 +208,18 @@ export class PendingEdits {
     if (edit) {
       this.#put(edit);
     } else {
-      this.#remove(place);
+      this.#edits.delete(place);
     }
   }
 
   #put(edit: PendingEdit): void {
-    const ofDir = this.#byDir.get(edit.dirId) ?? new Map<string, PendingEdit>();
-    this.#byDir.set(edit.dirId, ofDir);
-    this.#size += ofDir.has(edit.name) ? 0 : 1;
+    this.#edits.set(edit, edit);
     this.#staying += edit.staysHere === undefined ? 0 : 1;
-    ofDir.set(edit.name, edit);
     const cap = edit.want && capOf(edit.want);
     if (cap !== undefined) {
       const wanting = this.#byCap.get(cap) ?? new Set();
       this.#byCap.set(cap, wanting);
       wanting.add(edit);
-    }
-  }
-
-  #remove({ dirId, name }: EditPlace): void {
-    const ofDir = this.#byDir.get(dirId);
-    if (ofDir?.delete(name)) {
-      this.#size -= 1;
-    }
-    if (ofDir?.size === 0) {
-      this.#byDir.delete(dirId);
     }
   }
 

@@ -1,7 +1,7 @@
 // A file that is always being written is brought to the grid in the version whose upload has begun; the newest follows.
-import { placeKey } from '../edits/edit.ts';
 import type { Landed } from '../edits/landed.ts';
 import type { PendingEdit } from '../edits/pending.ts';
+import { PlaceMap } from '../edits/place-map.ts';
 import type { LocalFileCap } from '../tahoe/caps.ts';
 import { localFileOf } from './local-file.ts';
 import type { Tracks } from './tracks.ts';
@@ -16,7 +16,7 @@ export interface FrozenParts {
 export class Frozen {
   readonly #parts: FrozenParts;
   /** By place: the version whose upload has begun. */
-  readonly #versions = new Map<string, PendingEdit>();
+  readonly #versions = new PlaceMap<PendingEdit>();
 
   constructor(parts: FrozenParts) {
     this.#parts = parts;
@@ -24,13 +24,14 @@ export class Frozen {
 
   /** The upload of this version begins, unless an older one still runs. */
   begin(edit: PendingEdit): void {
-    const key = placeKey(edit);
-    this.#versions.set(key, this.#versions.get(key) ?? edit);
+    if (this.#versions.get(edit) === undefined) {
+      this.#versions.set(edit, edit);
+    }
   }
 
   /** The version that may be written for an edit whose own is not on the grid yet. */
   versionFor(edit: PendingEdit): PendingEdit | undefined {
-    return this.#versions.get(placeKey(edit));
+    return this.#versions.get(edit);
   }
 
   /** An older version is given up for a newer one, unless that could go on for ever: then its file is to be kept. */
@@ -49,7 +50,7 @@ export class Frozen {
   }
 
   forget(edit: PendingEdit): void {
-    this.#versions.delete(placeKey(edit));
+    this.#versions.delete(edit);
   }
 
   has(cap: LocalFileCap): boolean {

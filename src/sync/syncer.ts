@@ -113,7 +113,7 @@ export class Syncer {
         this.#frozen.forget(before); // or its bytes would be kept for ever
       }
       if (now && !now.parked) {
-        this.#wakeups.at(Math.max(this.tracks.dueAtMs(now), this.#wakeups.soonestMs));
+        this.#wakeups.at(this.tracks.dueAtMs(now));
       } else {
         this.wake(); // others may have waited for it
       }
@@ -169,7 +169,8 @@ export class Syncer {
     });
   }
 
-  #pass(): void {
+  /** Gives when the next one is due, or is to be looked at again. */
+  #pass(): number | undefined {
     try {
       this.#upload();
       this.#rounds.begin(localGroups({ ...this.#o, finder: this.finder, tracks: this.tracks }));
@@ -180,10 +181,8 @@ export class Syncer {
       done();
     }
     const nextMs = this.tracks.nextAtMs();
-    if (nextMs !== undefined) {
-      const nowMs = this.#o.clock.monotonicMs();
-      this.#wakeups.at(nextMs > nowMs ? nextMs : nowMs + LOOK_AGAIN_MS);
-    }
+    const nowMs = this.#o.clock.monotonicMs();
+    return nextMs === undefined || nextMs > nowMs ? nextMs : nowMs + LOOK_AGAIN_MS;
   }
 
   /** Files that are due, and whose bytes the grid has not. */

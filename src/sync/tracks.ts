@@ -2,9 +2,10 @@
 // may be tried again. In memory alone, by the monotonic clock: a new process finds everything at rest since its start.
 import { type BackoffPolicy, backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import { type EditPlace, placeKey } from '../edits/edit.ts';
+import type { EditPlace } from '../edits/edit.ts';
 import type { PendingEdit } from '../edits/pending.ts';
 import type { PendingEdits } from '../edits/pending-edits.ts';
+import { PlaceMap } from '../edits/place-map.ts';
 
 export interface Track {
   /** Of the edit that this is about. */
@@ -37,7 +38,7 @@ const RETRY: BackoffPolicy = { baseMs: 1_000, capMs: 60_000 };
 
 export class Tracks {
   readonly #parts: TracksParts;
-  readonly #tracks = new Map<string, Track>();
+  readonly #tracks = new PlaceMap<Track>();
 
   constructor(parts: TracksParts) {
     this.#parts = parts;
@@ -45,18 +46,17 @@ export class Tracks {
       if (now) {
         this.of(now);
       } else if (before) {
-        this.#tracks.delete(placeKey(before));
+        this.#tracks.delete(before);
       }
     });
   }
 
   of(edit: PendingEdit): Track {
-    const key = placeKey(edit);
     const nowMs = this.#parts.clock.monotonicMs();
-    const known = this.#tracks.get(key);
+    const known = this.#tracks.get(edit);
     if (known === undefined) {
       const track = { gen: edit.gen, restSinceMs: nowMs, sinceMs: nowMs, ...FRESH };
-      this.#tracks.set(key, track);
+      this.#tracks.set(edit, track);
       return track;
     }
     if (known.gen !== edit.gen) {
@@ -67,9 +67,7 @@ export class Tracks {
 
   /** When it has rested long enough, or has waited too long for that; monotonic ms. */
   dueAtMs(edit: PendingEdit): number {
-    const { restSinceMs, sinceMs, isForced } = this.of(edit);
-    const { restMs, deadlineMs } = this.#parts.times;
-    return isForced ? Number.NEGATIVE_INFINITY : Math.min(restSinceMs + restMs, sinceMs + deadlineMs);
+    return this.#restedAtMs(this.of(edit));
   }
 
   isOverdue(edit: PendingEdit): boolean {
@@ -78,12 +76,10 @@ export class Tracks {
 
   /** It may be worked on now; never one that stays here. */
   isDue(edit: PendingEdit): boolean {
-    const nowMs = this.#parts.clock.monotonicMs();
     return (
       edit.staysHere === undefined &&
       edit.parked === undefined &&
-      this.dueAtMs(edit) <= nowMs &&
-      this.of(edit).nextTryAtMs <= nowMs
+      this.#nextAtMs(edit) <= this.#parts.clock.monotonicMs()
     );
   }
 
@@ -97,7 +93,7 @@ export class Tracks {
 
   /** The grid has written an earlier version of it: the next deadline counts from now. */
   written(place: EditPlace): void {
-    const track = this.#tracks.get(placeKey(place));
+    const track = this.#tracks.get(place);
     if (track) {
       track.sinceMs = this.#parts.clock.monotonicMs();
     }
@@ -132,11 +128,21 @@ export class Tracks {
     let next: number | undefined;
     for (const edit of this.#parts.pending.waiting()) {
       if (edit.parked === undefined) {
-        const atMs = Math.max(this.dueAtMs(edit), this.of(edit).nextTryAtMs);
+        const atMs = this.#nextAtMs(edit);
         next = next === undefined ? atMs : Math.min(next, atMs);
       }
     }
     return next;
+  }
+
+  #nextAtMs(edit: PendingEdit): number {
+    const track = this.of(edit);
+    return Math.max(this.#restedAtMs(track), track.nextTryAtMs);
+  }
+
+  #restedAtMs({ restSinceMs, sinceMs, isForced }: Track): number {
+    const { restMs, deadlineMs } = this.#parts.times;
+    return isForced ? Number.NEGATIVE_INFINITY : Math.min(restSinceMs + restMs, sinceMs + deadlineMs);
   }
 }
 

@@ -8,14 +8,15 @@ const PASS_SHARE = 20;
 
 export class Wakeups {
   readonly #clock: Clock;
-  readonly #pass: () => void;
+  readonly #pass: () => number | undefined;
   #timer: Disposable | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #endedMs = Number.NEGATIVE_INFINITY;
   #tookMs = 0;
   #isRunning = false;
 
-  constructor(clock: Clock, pass: () => void) {
+  /** `pass` says when the next thing becomes due, monotonic ms. */
+  constructor(clock: Clock, pass: () => number | undefined) {
     this.#clock = clock;
     this.#pass = pass;
   }
@@ -31,27 +32,28 @@ export class Wakeups {
   }
 
   soon(): void {
-    this.at(Math.max(this.soonestMs, this.#clock.monotonicMs()));
+    this.at(this.#clock.monotonicMs());
   }
 
-  /** Monotonic ms: when the next pass may be. */
-  get soonestMs(): number {
-    return this.#endedMs + Math.max(PASS_EVERY_MS, this.#tookMs * PASS_SHARE);
-  }
-
-  /** At this monotonic time, if nothing sooner is planned. */
-  at(atMs: number): void {
+  /** At this monotonic time or as soon after it as may be, if nothing sooner is planned. */
+  at(dueMs: number): void {
+    const atMs = Math.max(dueMs, this.#endedMs + Math.max(PASS_EVERY_MS, this.#tookMs * PASS_SHARE));
     if (!this.#isRunning || this.#timerAtMs <= atMs) {
       return;
     }
     this.#timer?.[Symbol.dispose]();
     this.#timerAtMs = atMs;
-    this.#timer = this.#clock.after(Math.max(0, atMs - this.#clock.monotonicMs()), () => {
-      this.#timerAtMs = Number.POSITIVE_INFINITY;
-      const beganMs = this.#clock.monotonicMs();
-      this.#pass();
-      this.#endedMs = this.#clock.monotonicMs();
-      this.#tookMs = this.#endedMs - beganMs;
-    });
+    this.#timer = this.#clock.after(Math.max(0, atMs - this.#clock.monotonicMs()), () => this.#run());
+  }
+
+  #run(): void {
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    const beganMs = this.#clock.monotonicMs();
+    const nextMs = this.#pass();
+    this.#endedMs = this.#clock.monotonicMs();
+    this.#tookMs = this.#endedMs - beganMs;
+    if (nextMs !== undefined) {
+      this.at(nextMs);
+    }
   }
 }
