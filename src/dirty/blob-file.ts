@@ -14,6 +14,8 @@ export interface BlobFileOptions {
   readonly isFsynced: boolean;
   /** Runs a datasync of a file that is being written for long: few of them at once. */
   readonly syncInTurn: (sync: () => Promise<void>) => Promise<void>;
+  /** Makes the names in its folder durable. */
+  readonly syncFolder: () => Promise<void>;
 }
 
 /** Bytes that are written by one call. */
@@ -152,7 +154,8 @@ export class BlobFile {
     const file = await this.#opened();
     if (this.#o.isFsynced) {
       const isLarge = this.#blocks > BATCH_BLOCKS;
-      await (isLarge ? this.#o.syncInTurn(() => file.datasync()) : file.datasync());
+      const synced = isLarge ? this.#o.syncInTurn(() => file.datasync()) : file.datasync();
+      await allEnded([synced, this.#o.syncFolder()]);
     }
     this.#file = undefined;
     await file.close();
@@ -188,6 +191,12 @@ async function writeAll(file: WrittenFile, parts: readonly Buffer[], offset: num
   while (written < wanted) {
     written += await file.writev([Buffer.concat(parts).subarray(written)], offset + written);
   }
+}
+
+/** Rejects as the first of them that does, after all. */
+async function allEnded(calls: ReadonlyArray<Promise<void>>): Promise<void> {
+  await Promise.allSettled(calls);
+  await Promise.all(calls);
 }
 
 function lengthOf(parts: readonly Buffer[]): number {

@@ -8,7 +8,7 @@ import type { Logger } from '../base/log.ts';
 import { asBodyError } from '../base/request-body.ts';
 import { BLOB_ID_BYTES } from '../cache/slots.ts';
 import type { SpareBuffers } from '../cache/spare-buffers.ts';
-import { randomBytes } from '../seal/random.ts';
+import { randomNonce } from '../seal/random.ts';
 import { BlobFile } from './blob-file.ts';
 import { type DirtyKeys, type DirtyName, dirtyNameOf } from './dirty-keys.ts';
 import type { DirtyRoom } from './dirty-room.ts';
@@ -85,9 +85,9 @@ export class BodyReceiver {
   }
 
   async #store(body: Readable, options: ReceiveOptions): Promise<Received & { readonly bytes: number }> {
-    const { room, spare, folderSync, isFsynced, makeRoom, log } = this.#o;
+    const { room, spare, makeRoom, log } = this.#o;
     using reservation = await room.reserve(options.expectedBytes);
-    const name = dirtyNameOf(randomBytes(BLOB_ID_BYTES));
+    const name = dirtyNameOf(randomNonce(BLOB_ID_BYTES));
     const file = this.#newFile(name);
     try {
       const facts = await receiveBody(body, options.expectedBytes, { file, room, reservation, spare });
@@ -96,9 +96,6 @@ export class BodyReceiver {
       reservation.cover(file.pagesBytes);
       await file.finish(() => makeRoom(file.pagesBytes));
       reservation.wrote(file.pagesBytes);
-      if (isFsynced) {
-        await folderSync.sync();
-      }
       return { id: name.id, ...facts, bytes: reservation.keep() };
     } catch (error) {
       await file.abandon().catch((left: unknown) => {
@@ -109,7 +106,7 @@ export class BodyReceiver {
   }
 
   #newFile(name: DirtyName): BlobFile {
-    const { pathOf, keys, disk, isFsynced } = this.#o;
+    const { pathOf, keys, disk, isFsynced, folderSync } = this.#o;
     return new BlobFile({
       path: pathOf(name.id),
       name,
@@ -120,6 +117,7 @@ export class BodyReceiver {
         using _turn = await this.#largeSyncs.take();
         await sync();
       },
+      syncFolder: () => folderSync.sync(),
     });
   }
 

@@ -1,6 +1,7 @@
 // AES-256-GCM in parts, for blocks that are written beside their head by one call, without being copied together.
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { FsError } from '../base/errors.ts';
+import { randomNonce } from './random.ts';
 
 export const BLOCK_NONCE_BYTES = 12;
 export const BLOCK_TAG_BYTES = 16;
@@ -14,7 +15,7 @@ export interface SealedBlock {
 
 /** Seals `plaintext` under a 32-byte key with a random nonce, for the place that `associated` describes. */
 export function sealBlock(key: Buffer, plaintext: Buffer, associated: Buffer): SealedBlock {
-  const nonce = randomBytes(BLOCK_NONCE_BYTES);
+  const nonce = randomNonce(BLOCK_NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(associated);
   const ciphertext = cipher.update(plaintext);
