@@ -47,6 +47,8 @@ export class BlobFile {
   #unsyncedBytes = 0;
   #writing: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
+  /** Of the file's name: all syncs of the folder for it. */
+  #naming: Promise<unknown> = Promise.resolve();
 
   constructor(options: BlobFileOptions) {
     this.#o = options;
@@ -99,8 +101,8 @@ export class BlobFile {
   }
 
   /**
-   * Writes the rest and makes the file's bytes durable. On a full disk `makeRoom` is asked once, where all that was added
-   * is still here; then it is written anew.
+   * Writes the rest and makes the file's bytes and its name durable. On a full disk `makeRoom` is asked once, where all
+   * that was added is still here; then it is written anew.
    */
   async finish(makeRoom: () => Promise<boolean>): Promise<void> {
     await this.#writing;
@@ -116,6 +118,7 @@ export class BlobFile {
       }
       await this.#writeEnd();
     }
+    await this.#naming; // an error of it is final
   }
 
   /** Leaves no file, whatever was done. Rejects where one can't be removed. */
@@ -154,8 +157,9 @@ export class BlobFile {
     const file = await this.#opened();
     if (this.#o.isFsynced) {
       const isLarge = this.#blocks > BATCH_BLOCKS;
-      const synced = isLarge ? this.#o.syncInTurn(() => file.datasync()) : file.datasync();
-      await allEnded([synced, this.#o.syncFolder()]);
+      this.#naming = Promise.all([this.#naming, this.#o.syncFolder()]); // beside the datasync: one wait less
+      this.#naming.catch(() => undefined); // told at the end
+      await (isLarge ? this.#o.syncInTurn(() => file.datasync()) : file.datasync());
     }
     this.#file = undefined;
     await file.close();
@@ -191,12 +195,6 @@ async function writeAll(file: WrittenFile, parts: readonly Buffer[], offset: num
   while (written < wanted) {
     written += await file.writev([Buffer.concat(parts).subarray(written)], offset + written);
   }
-}
-
-/** Rejects as the first of them that does, after all. */
-async function allEnded(calls: ReadonlyArray<Promise<void>>): Promise<void> {
-  await Promise.allSettled(calls);
-  await Promise.all(calls);
 }
 
 function lengthOf(parts: readonly Buffer[]): number {

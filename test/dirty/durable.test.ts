@@ -48,8 +48,8 @@ describe('what DirtyStore has answered', () => {
     assert.deepEqual(disk.calls, [
       `create ${id}`,
       `writev ${id}`,
-      `datasync ${id}`,
       'sync dirty',
+      `datasync ${id}`,
       `close ${id}`,
     ]);
     await store.close();
@@ -92,7 +92,7 @@ describe('DirtyStore on a disk that fails', () => {
       await using folder = await temporaryFolder();
       const disk = testDisk();
       const { log, lines } = logLines();
-      const store = await makeDirty(folder.path, { disk: disk.disk, log });
+      const store = await makeDirty(folder.path, { disk: disk.disk, log, makeRoom: async () => true });
       const { id } = await put(store, bytesOf(B + 1));
       let failed = 0;
       disk.before = (call) => {
