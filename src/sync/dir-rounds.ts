@@ -170,7 +170,7 @@ export class DirRounds {
   }
 
   async #writeDirectory(dir: DirInode, ready: readonly ReadyEdit[]): Promise<void> {
-    const { finder, keepOurs } = this.#parts;
+    const { finder, keepOurs, pending } = this.#parts;
     const standing = await finder.find(dir);
     if (standing.kind === 'unlinked') {
       throw new FsError('not-found', 'the directory stands nowhere');
@@ -179,6 +179,29 @@ export class DirRounds {
       await keepOurs.rescue(dir, standing.below, standing.name);
       return;
     }
+    // What takes directories away goes after all else, one by one: whether others have put anything into them is looked
+    // at right before.
+    const taking = new Map(
+      ready
+        .filter(({ edit }) => directoriesTakenBy(edit).length > 0)
+        .map((one) => [one, pending.get(one.edit)] as const),
+    );
+    await this.#write(
+      dir,
+      ready.filter((one) => !taking.has(one)),
+    );
+    for (const [one, waits] of taking) {
+      if (pending.get(one.edit) === waits) {
+        await this.#write(dir, [one]);
+      }
+    }
+  }
+
+  async #write(dir: DirInode, ready: readonly ReadyEdit[]): Promise<void> {
+    if (ready.length === 0) {
+      return;
+    }
+    const { finder, keepOurs } = this.#parts;
     const { safe, unseen } = await this.#sortOut(ready);
     // Somebody may have unlinked it in between: the next round finds what it lost.
     const look = async (): Promise<boolean> => (await finder.find(dir, NEWEST)).kind !== 'vanished';

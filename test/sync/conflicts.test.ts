@@ -279,6 +279,31 @@ describe('a directory that somebody else removes or changes', () => {
     });
   }
 
+  for (const [way, replace] of [
+    ['deleted', undefined],
+    ['replaced by a file', (scene: SyncScene) => scene.put('/d', 'a file')],
+  ] as const) {
+    test(`is not ${way} with what they put into it while we add another name beside it`, async () => {
+      const scene = await SyncScene.make({ '/d/': '', '/d/a': 'old' });
+      await scene.shown();
+      await scene.put('/b', 'new');
+      await scene.remove('/d');
+      await replace?.(scene);
+      scene.hook = async ({ name, args }) => {
+        if (name === 'setChildren' && args[2] === false) {
+          scene.hook = () => undefined;
+          await scene.foreign({ '/d/new': 'theirs' });
+        }
+        return undefined;
+      };
+      await scene.synced();
+      const now = await scene.onGrid();
+      assert.equal(now['/b'], 'new');
+      assert.equal(now['/d/new'], 'theirs', JSON.stringify(now));
+      assert.deepEqual(await scene.shown(), now);
+    });
+  }
+
   test('is not deleted with a new version that nobody here was ever shown', async () => {
     const scene = await SyncScene.make({ '/d/': '', '/d/a': 'old' });
     await scene.shown();
