@@ -191,7 +191,13 @@ export class DirRounds {
       ready.filter((one) => !taking.has(one)),
     );
     for (const [one, waits] of taking) {
-      if (pending.get(one.edit) === waits) {
+      if (pending.get(one.edit) !== waits) {
+        continue;
+      }
+      // Directories are not deleted with things in them that nobody here was ever shown.
+      if (await this.#takesUnseen(one.edit)) {
+        await keepOurs.beside(dir, [one.edit]);
+      } else {
         await this.#write(dir, [one]);
       }
     }
@@ -202,29 +208,14 @@ export class DirRounds {
       return;
     }
     const { finder, keepOurs } = this.#parts;
-    const { safe, unseen } = await this.#sortOut(ready);
     // Somebody may have unlinked it in between: the next round finds what it lost.
     const look = async (): Promise<boolean> => (await finder.find(dir, NEWEST)).kind !== 'vanished';
-    const { done, overtaken, failed } = await writeEdits(this.#parts, dir, safe, look);
+    const { done, overtaken, failed } = await writeEdits(this.#parts, dir, ready, look);
     this.#wasWritten(dir, done);
     for (const { edit, error } of failed) {
       this.#parts.failed(edit, error);
     }
-    await keepOurs.beside(dir, [...unseen, ...overtaken]);
-  }
-
-  /** Directories are not deleted with things in them that nobody here was ever shown. */
-  async #sortOut(ready: readonly ReadyEdit[]): Promise<{ safe: ReadyEdit[]; unseen: PendingEdit[] }> {
-    const safe: ReadyEdit[] = [];
-    const unseen: PendingEdit[] = [];
-    for (const one of ready) {
-      if (await this.#takesUnseen(one.edit)) {
-        unseen.push(one.edit);
-      } else {
-        safe.push(one);
-      }
-    }
-    return { safe, unseen };
+    await keepOurs.beside(dir, overtaken);
   }
 
   async #takesUnseen(edit: PendingEdit): Promise<boolean> {

@@ -46,6 +46,17 @@ function isLinkOf(child: string, { name, args }: Call): boolean {
   return name === 'setChildren' && (args[1] as ReadonlyMap<string, unknown>).has(child);
 }
 
+/** They write `entries` when we are about to link new names for the first time. */
+function whileWeAdd(scene: SyncScene, entries: Record<string, string>): void {
+  scene.hook = async ({ name, args }) => {
+    if (name === 'setChildren' && args[2] === false) {
+      scene.hook = () => undefined;
+      await scene.foreign(entries);
+    }
+    return undefined;
+  };
+}
+
 /** `/d` is to be deleted, after `/d/sub` was moved to `/e`, which is to have a file `a`. */
 async function putIntoMovedOut(): Promise<SyncScene> {
   const scene = await SyncScene.make({ '/d/': '', '/d/sub/': '' });
@@ -119,13 +130,7 @@ describe('a change of a name that somebody else changes', () => {
     const scene = await SyncScene.make({ '/a': 'old' });
     await scene.put('/a', 'ours');
     await scene.put('/b', 'new');
-    scene.hook = async ({ name, args }) => {
-      if (name === 'setChildren' && args[2] === false) {
-        scene.hook = () => undefined;
-        await scene.foreign({ '/a': 'theirs' });
-      }
-      return undefined;
-    };
+    whileWeAdd(scene, { '/a': 'theirs' });
     await scene.synced();
     assert.deepEqual(plain(await scene.onGrid()), { '/a': 'theirs', '/a *': 'ours', '/b': 'new' });
   });
@@ -289,13 +294,7 @@ describe('a directory that somebody else removes or changes', () => {
       await scene.put('/b', 'new');
       await scene.remove('/d');
       await replace?.(scene);
-      scene.hook = async ({ name, args }) => {
-        if (name === 'setChildren' && args[2] === false) {
-          scene.hook = () => undefined;
-          await scene.foreign({ '/d/new': 'theirs' });
-        }
-        return undefined;
-      };
+      whileWeAdd(scene, { '/d/new': 'theirs' });
       await scene.synced();
       const now = await scene.onGrid();
       assert.equal(now['/b'], 'new');
